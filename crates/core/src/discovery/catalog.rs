@@ -1,0 +1,86 @@
+//! Decides what is known of one repository: which tags, what they pointed at, and when that was seen.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::manifest::{Facts, Unusable};
+use crate::artifact::{Digest, Tag};
+
+/// What discovery saw of one repository, with one way of access.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    /// When the last complete listing began; `None` before the first.
+    pub listed: Option<Timestamp>,
+    /// Every tag that is known to exist, with what was seen of it, if it was looked at.
+    pub tags: BTreeMap<Tag, Option<Observation>>,
+    /// Tags that were looked for in vain, and when the look began.
+    pub absent: BTreeMap<Tag, Timestamp>,
+    /// What is known by digest. Content under a digest never changes, so it is fetched once.
+    pub contents: HashMap<Digest, Arc<Seen>>,
+}
+
+/// One look at a tag.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Observation {
+    /// What the tag pointed at.
+    pub digest: Digest,
+    /// When the look began: whatever was pushed before then is included.
+    pub seen: Timestamp,
+}
+
+/// What a digest holds.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Seen {
+    /// A container image or an index of some.
+    Image(Facts),
+    /// Something that cannot be deployed as an image.
+    Unusable(Unusable),
+}
+
+impl Catalog {
+    /// What the tag was last seen to hold; `None` if it is unknown or was never looked at.
+    pub fn seen(&self, tag: &Tag) -> Option<(&Digest, &Seen)> {
+        let observation = self.tags.get(tag)?.as_ref()?;
+        Some((&observation.digest, self.contents.get(&observation.digest)?.as_ref()))
+    }
+
+    /// Whether a look at the tag that began at `since` or later is on record, in vain or not.
+    pub fn looked_since(&self, tag: &Tag, since: Timestamp) -> bool {
+        let seen = self.tags.get(tag).and_then(Option::as_ref).map(|observation| observation.seen);
+        seen.max(self.absent.get(tag).copied()).is_some_and(|looked| looked >= since)
+    }
+
+    /// Notes what a look found.
+    pub fn note(&mut self, tag: Tag, digest: Digest, content: Arc<Seen>, seen: Timestamp) {
+        self.contents.entry(digest.clone()).or_insert(content);
+        self.absent.remove(&tag);
+        self.tags.insert(tag, Some(Observation { digest, seen }));
+    }
+
+    /// Notes that a look found no such tag.
+    pub fn note_absent(&mut self, tag: &Tag, seen: Timestamp) {
+        self.tags.remove(tag);
+        self.absent.insert(tag.clone(), seen);
+    }
+
+    /// Takes a complete listing over, which began at `began`: tags that it lacks are gone, unless a look saw them after
+    /// the listing had begun.
+    pub fn take_listing(&mut self, listed: impl IntoIterator<Item = Tag>, began: Timestamp) {
+        let mut tags: BTreeMap<Tag, Option<Observation>> = listed.into_iter().map(|tag| (tag, None)).collect();
+        for (tag, observation) in std::mem::take(&mut self.tags) {
+            let fresh = observation.as_ref().is_some_and(|observation| observation.seen >= began);
+            match tags.get_mut(&tag) {
+                Some(known) => *known = observation,
+                None if fresh => {
+                    tags.insert(tag, observation);
+                }
+                None => {}
+            }
+        }
+        self.tags = tags;
+        self.listed = Some(began);
+    }
+}

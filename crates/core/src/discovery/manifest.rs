@@ -1,0 +1,216 @@
+//! Decides what a manifest, an index and an image configuration say: platforms, creation time, annotations.
+//! Shapes: <https://github.com/opencontainers/image-spec>, and Docker's schema 2, which has the same fields.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::artifact::Digest;
+use crate::selection::Platform;
+
+/// What is known of an image or an index, under its digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Facts {
+    /// When it was built, as far as anything tells.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub created: Option<Timestamp>,
+    /// Annotations of the manifest or the index itself.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub annotations: BTreeMap<String, String>,
+    /// What it runs on; several for an index.
+    pub platforms: Vec<PlatformFacts>,
+}
+
+/// One platform of an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PlatformFacts {
+    /// Operating system, architecture and variant.
+    pub platform: Platform,
+    /// Annotations of the index's reference to it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// Why a digest cannot be deployed as an image.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{0}")]
+pub struct Unusable(pub String);
+
+/// A manifest as read, before its configuration or its children were fetched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Manifest {
+    /// One image; its configuration tells platform and creation time.
+    Image {
+        /// The configuration blob.
+        config: Digest,
+        /// The manifest's annotations.
+        annotations: BTreeMap<String, String>,
+        /// When it was built, if the annotations tell.
+        created: Option<Timestamp>,
+    },
+    /// An index of images.
+    Index {
+        /// The index's annotations.
+        annotations: BTreeMap<String, String>,
+        /// When it was built, if the annotations tell.
+        created: Option<Timestamp>,
+        /// Its images for real platforms; attestations and the like are left out.
+        children: Vec<ChildImage>,
+    },
+}
+
+/// An index's reference to the image of one platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChildImage {
+    /// The image's manifest.
+    pub digest: Digest,
+    /// What it runs on.
+    pub platform: Platform,
+    /// The reference's annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// When it was built, if the annotations tell.
+    pub created: Option<Timestamp>,
+}
+
+/// What an image's configuration tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigFacts {
+    /// When it was built: the later of `created` and the labels of the same meaning.
+    pub created: Option<Timestamp>,
+    /// What it runs on, where the configuration says so.
+    pub platform: Option<Platform>,
+}
+
+/// Keys that tell when an image was built, in the order in which they count.
+const CREATED_KEYS: [&str; 2] = ["org.opencontainers.image.created", "org.label-schema.build-date"];
+
+/// Reads the manifest of `media_type` (the answer's `Content-Type`; the body's own `mediaType` counts where that is vague).
+pub fn read_manifest(media_type: &str, body: &[u8]) -> Result<Manifest, Unusable> {
+    let value: Value =
+        serde_json::from_slice(body).map_err(|error| Unusable(format!("its manifest is not JSON: {error}")))?;
+    let declared = value.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+    let known = if is_index(media_type) || is_image(media_type) { media_type } else { declared };
+    let annotations = texts(value.get("annotations"));
+    let created = created_in(&annotations);
+    if is_index(known) || (!is_image(known) && value.get("manifests").is_some()) {
+        let children: Vec<_> = list(value.get("manifests")).iter().filter_map(child).collect();
+        if children.is_empty() {
+            return Err(Unusable("its index names no image for a known platform".to_owned()));
+        }
+        return Ok(Manifest::Index { annotations, created, children });
+    }
+    if !is_image(known) {
+        return Err(Unusable(format!("its manifest has the media type {known:?}, which is no image")));
+    }
+    let config = value.get("config");
+    let config_type = config.and_then(|config| config.get("mediaType")).and_then(Value::as_str).unwrap_or_default();
+    if !IMAGE_CONFIGS.contains(&config_type) {
+        return Err(Unusable(format!("its configuration has the media type {config_type:?}, which is no image's")));
+    }
+    let config = config
+        .and_then(|config| config.get("digest"))
+        .and_then(Value::as_str)
+        .and_then(|digest| Digest::parse(digest).ok())
+        .ok_or_else(|| Unusable("its manifest names no configuration".to_owned()))?;
+    Ok(Manifest::Image { config, annotations, created })
+}
+
+/// Reads an image's configuration blob.
+pub fn read_config(body: &[u8]) -> Result<ConfigFacts, Unusable> {
+    let value: Value =
+        serde_json::from_slice(body).map_err(|error| Unusable(format!("its configuration is not JSON: {error}")))?;
+    if !value.is_object() {
+        return Err(Unusable("its configuration is not a JSON object".to_owned()));
+    }
+    let created = match value.get("created").and_then(Value::as_str).filter(|text| !text.is_empty()) {
+        None => None,
+        Some(text) => {
+            Some(text.parse().map_err(|_| Unusable(format!("its configuration has the creation time {text:?}")))?)
+        }
+    };
+    let labels = texts(value.get("config").and_then(|config| config.get("Labels")));
+    Ok(ConfigFacts { created: created.max(created_in(&labels)), platform: platform(&value) })
+}
+
+impl Manifest {
+    /// The facts of a single image, with its configuration.
+    pub fn image_facts(
+        annotations: BTreeMap<String, String>,
+        created: Option<Timestamp>,
+        config: ConfigFacts,
+    ) -> Facts {
+        let platforms = config.platform.into_iter().map(|platform| PlatformFacts { platform, annotations: BTreeMap::new() });
+        Facts { created: created.or(config.created), annotations, platforms: platforms.collect() }
+    }
+
+    /// The facts of an index, whose children are complete: the index's own time counts, else its newest image's.
+    pub fn index_facts(
+        annotations: BTreeMap<String, String>,
+        created: Option<Timestamp>,
+        children: Vec<ChildImage>,
+    ) -> Facts {
+        let newest = children.iter().filter_map(|child| child.created).max();
+        let platforms = children
+            .into_iter()
+            .map(|child| PlatformFacts { platform: child.platform, annotations: child.annotations })
+            .collect();
+        Facts { created: created.or(newest), annotations, platforms }
+    }
+}
+
+const IMAGE_CONFIGS: [&str; 2] =
+    ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
+
+fn is_index(media_type: &str) -> bool {
+    matches!(
+        essence(media_type),
+        "application/vnd.oci.image.index.v1+json" | "application/vnd.docker.distribution.manifest.list.v2+json"
+    )
+}
+
+fn is_image(media_type: &str) -> bool {
+    matches!(
+        essence(media_type),
+        "application/vnd.oci.image.manifest.v1+json" | "application/vnd.docker.distribution.manifest.v2+json"
+    )
+}
+
+/// A media type without its parameters.
+fn essence(media_type: &str) -> &str {
+    media_type.split(';').next().unwrap_or_default().trim()
+}
+
+fn child(reference: &Value) -> Option<ChildImage> {
+    let annotations = texts(reference.get("annotations"));
+    Some(ChildImage {
+        digest: Digest::parse(reference.get("digest")?.as_str()?).ok()?,
+        platform: platform(reference.get("platform")?)?,
+        created: created_in(&annotations),
+        annotations,
+    })
+}
+
+/// A platform, unless operating system or architecture is missing or `unknown`, as for attestations.
+fn platform(value: &Value) -> Option<Platform> {
+    let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let platform = Platform { os: text("os"), architecture: text("architecture"), variant: text("variant") };
+    let known = |part: &str| !part.is_empty() && part != "unknown";
+    (known(&platform.os) && known(&platform.architecture)).then_some(platform)
+}
+
+fn created_in(annotations: &BTreeMap<String, String>) -> Option<Timestamp> {
+    CREATED_KEYS.iter().filter_map(|key| annotations.get(*key)).find_map(|text| text.parse().ok())
+}
+
+fn list(value: Option<&Value>) -> &[Value] {
+    value.and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default()
+}
+
+fn texts(value: Option<&Value>) -> BTreeMap<String, String> {
+    let fields = value.and_then(Value::as_object).into_iter().flatten();
+    fields.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+}

@@ -1,0 +1,150 @@
+//! Decides what a Warehouse's status says after its subscriptions were looked at.
+//! Reasons and types of conditions are Kargo's, so that whatever reads them goes on working.
+
+use jiff::Timestamp;
+
+use crate::journal::Setback;
+use crate::resource::status::{
+    ConditionStatus, Conditions, DiscoveredArtifacts, DiscoveredImageReference, ImageDiscoveryResult, NewCondition,
+    WarehouseStatus,
+};
+use crate::selection::{Choice, Reference};
+
+/// What became of one subscription.
+#[derive(Clone, Debug)]
+pub struct Discovered {
+    /// The subscription in words, with its place: `subscription 2 (image ghcr.io/shop/api)`.
+    pub label: String,
+    /// Its result.
+    pub outcome: Result<ImageOutcome, Setback>,
+}
+
+/// What an image subscription chose.
+#[derive(Clone, Debug)]
+pub struct ImageOutcome {
+    /// The repository, as the subscription writes it.
+    pub repo_url: String,
+    /// The platform, as the subscription writes it; empty for any.
+    pub platform: String,
+    /// The subscription's name; empty where it has none.
+    pub subscription_name: String,
+    /// What was chosen.
+    pub choice: Choice,
+}
+
+/// The status after a look at every subscription at `now`. `token` is the value of the refresh annotation that the look
+/// answered; it is acknowledged only if everything succeeded, because whoever waits for it takes it for a success.
+///
+/// A subscription that failed keeps what it had, and spoils none of its neighbours' results.
+pub fn warehouse_status(
+    previous: &WarehouseStatus,
+    results: &[Discovered],
+    generation: i64,
+    token: Option<&str>,
+    now: Timestamp,
+) -> WarehouseStatus {
+    let mut status = previous.clone();
+    let failures: Vec<String> = results
+        .iter()
+        .filter_map(|result| Some(format!("{}: {}", result.label, result.outcome.as_ref().err()?.reason())))
+        .collect();
+    let kept = previous.discovered_artifacts.clone().unwrap_or_default();
+    let images: Vec<ImageDiscoveryResult> = results
+        .iter()
+        .filter_map(|result| result.outcome.as_ref().ok().map(image_result))
+        .collect();
+    status.observed_generation = generation;
+    if failures.is_empty() {
+        status.last_handled_refresh = token.map_or(status.last_handled_refresh, str::to_owned);
+        status.discovered_artifacts = Some(DiscoveredArtifacts { discovered_at: Some(now), images, ..kept });
+    } else if !images.is_empty() {
+        let images = merged(kept.images.clone(), images);
+        status.discovered_artifacts = Some(DiscoveredArtifacts { images, ..kept });
+    }
+    set_conditions(&mut status, results, &failures, generation, now);
+    status
+}
+
+/// Fresh results in place of those of the same subscriptions; the others stay.
+fn merged(mut kept: Vec<ImageDiscoveryResult>, fresh: Vec<ImageDiscoveryResult>) -> Vec<ImageDiscoveryResult> {
+    for result in fresh {
+        let same = |old: &&mut ImageDiscoveryResult| {
+            old.repo_url == result.repo_url
+                && old.platform == result.platform
+                && old.subscription_name == result.subscription_name
+        };
+        match kept.iter_mut().find(same) {
+            Some(old) => *old = result,
+            None => kept.push(result),
+        }
+    }
+    kept
+}
+
+fn set_conditions(
+    status: &mut WarehouseStatus,
+    results: &[Discovered],
+    failures: &[String],
+    generation: i64,
+    now: Timestamp,
+) {
+    let empty: Vec<&str> = results
+        .iter()
+        .filter_map(|result| result.outcome.as_ref().ok())
+        .filter(|image| image.choice.references.is_empty())
+        .map(|image| image.repo_url.as_str())
+        .collect();
+    let mut conditions = std::mem::take(&mut status.conditions);
+    let mut set = |condition_type, status, reason, message: &str| {
+        let new = NewCondition { condition_type, status, reason, message, observed_generation: generation };
+        conditions.set(new, now);
+    };
+    if !failures.is_empty() {
+        let message = failures.join("; ");
+        set("Ready", ConditionStatus::False, "DiscoveryFailure", &message);
+        set("Healthy", ConditionStatus::False, "DiscoveryFailed", &message);
+        set("Reconciling", ConditionStatus::True, "ScheduledDiscovery", "Discovery is tried again");
+    } else if !empty.is_empty() {
+        let message = format!("No image references discovered for {}", empty.join(", "));
+        set("Ready", ConditionStatus::False, "MissingImageReferences", &message);
+        set("Healthy", ConditionStatus::False, "NoImageReferencesDiscovered", &message);
+        conditions.remove("Reconciling");
+    } else {
+        let message = format!("Successfully discovered artifacts from {} subscriptions", results.len());
+        set("Ready", ConditionStatus::True, "ArtifactsDiscovered", &message);
+        set("Healthy", ConditionStatus::True, "ReconciliationSucceeded", &message);
+        conditions.remove("Reconciling");
+    }
+    status.conditions = conditions;
+}
+
+/// The status of a Warehouse that was never looked at, while its first look is on its way.
+pub fn first_look_status(generation: i64, now: Timestamp) -> WarehouseStatus {
+    let mut conditions = Conditions::default();
+    for (condition_type, status, reason, message) in [
+        ("Ready", ConditionStatus::False, "DiscoveryInProgress", "Waiting for the first discovery"),
+        ("Healthy", ConditionStatus::Unknown, "Pending", "Waiting for the first discovery"),
+        ("Reconciling", ConditionStatus::True, "ScheduledDiscovery", "The first discovery is on its way"),
+    ] {
+        conditions.set(NewCondition { condition_type, status, reason, message, observed_generation: generation }, now);
+    }
+    WarehouseStatus { conditions, ..WarehouseStatus::default() }
+}
+
+fn image_result(image: &ImageOutcome) -> ImageDiscoveryResult {
+    ImageDiscoveryResult {
+        repo_url: image.repo_url.clone(),
+        platform: image.platform.clone(),
+        references: image.choice.references.iter().map(reference).collect(),
+        subscription_name: image.subscription_name.clone(),
+    }
+}
+
+fn reference(reference: &Reference) -> DiscoveredImageReference {
+    DiscoveredImageReference {
+        tag: reference.tag.to_string(),
+        digest: reference.digest.to_string(),
+        annotations: reference.annotations.clone(),
+        created_at: reference.created,
+    }
+}

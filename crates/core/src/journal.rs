@@ -1,0 +1,15 @@
+//! Decides the life of a journal entry and of each target's attempts: a state machine over values. It must not know
+//! where they are stored, what time it is, or how a target is refreshed.
+
+mod backoff;
+mod entry;
+mod retention;
+mod work;
+
+pub use backoff::{Backoff, RetryPolicy};
+pub use entry::{DedupeKey, EntryId, EntryIds, Verdict};
+pub use retention::Retention;
+pub use work::{Attempt, Outcome, Setback, Work, WorkSummary};
+
+#[cfg(test)]
+mod model;

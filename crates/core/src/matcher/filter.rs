@@ -1,0 +1,137 @@
+//! Decides whether one subscription's wish covers an event to its repository.
+
+use std::fmt;
+
+use crate::event::{ArtifactPushed, Event, GitRefPushed};
+use crate::resource::{ChartSubscription, GitSubscription, ImageSubscription, Source};
+use crate::selection::ImagePolicy;
+use crate::selection::chart::{ChartKind, ChartPolicy};
+use crate::selection::git_ref::GitRefFilter;
+use crate::selection::path_pattern::PathFilter;
+use crate::semver::Constraint;
+
+/// A subscription's wish, compiled, with its words for people.
+#[derive(Debug)]
+pub(super) struct Filter {
+    label: String,
+    wish: Wish,
+}
+
+#[derive(Debug)]
+enum Wish {
+    Image(ImagePolicy),
+    Chart(ChartPolicy),
+    Git { refs: GitRefFilter, paths: PathFilter },
+    /// It cannot be evaluated; it refuses every event, and its target's condition says why.
+    Broken(String),
+}
+
+impl Filter {
+    pub(super) fn compile(source: &Source) -> Self {
+        let (label, wish) = match source {
+            Source::Image(image) => (image_label(image), ImagePolicy::new(image).map(Wish::Image).map_err(|e| e.to_string())),
+            Source::Chart(chart) => (chart_label(chart), chart_wish(chart)),
+            Source::Git(git) => (git_label(git), git_wish(git)),
+            Source::Generic { subscription_type, .. } => {
+                (subscription_type.clone(), Err(format!("subscriptions of type {subscription_type} match no events")))
+            }
+            Source::Unreadable { problem } => ("unreadable".to_owned(), Err(problem.clone())),
+        };
+        Self { label, wish: wish.unwrap_or_else(Wish::Broken) }
+    }
+
+    /// Why the event is for it, or why not.
+    pub(super) fn verdict(&self, event: &Event) -> Result<String, String> {
+        match (&self.wish, event) {
+            (Wish::Broken(problem), _) => Err(format!("the subscription cannot be evaluated: {problem}")),
+            (Wish::Image(policy), Event::ArtifactPushed(pushed)) => image_verdict(policy, pushed),
+            (Wish::Chart(policy), Event::ArtifactPushed(pushed)) => chart_verdict(policy, pushed),
+            (Wish::Git { refs, paths }, Event::GitRefPushed(pushed)) => git_verdict(refs, paths, pushed),
+            (Wish::Image(_) | Wish::Chart(_), Event::GitRefPushed(_)) => Err("the push was to a Git repository".to_owned()),
+            (Wish::Git { .. }, Event::ArtifactPushed(_)) => Err("the push was to a registry".to_owned()),
+        }
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.label)
+    }
+}
+
+const NO_TAG: &str = "the sender named no tag, so any may have changed";
+
+fn image_verdict(policy: &ImagePolicy, pushed: &ArtifactPushed) -> Result<String, String> {
+    match &pushed.tag {
+        _ if !pushed.kind.may_be_image() => Err("a chart was pushed, no image".to_owned()),
+        None => Ok(NO_TAG.to_owned()),
+        Some(tag) => policy.wants(tag.as_str()),
+    }
+}
+
+fn chart_verdict(policy: &ChartPolicy, pushed: &ArtifactPushed) -> Result<String, String> {
+    match &pushed.tag {
+        _ if !pushed.kind.may_be_chart() => Err("an image was pushed, no chart".to_owned()),
+        None => Ok(NO_TAG.to_owned()),
+        Some(tag) if policy.matches_pushed(tag.as_str()) => Ok("the tag is a wanted version".to_owned()),
+        Some(_) => Err("the tag is not a wanted version".to_owned()),
+    }
+}
+
+fn git_verdict(refs: &GitRefFilter, paths: &PathFilter, pushed: &GitRefPushed) -> Result<String, String> {
+    if pushed.refs.is_empty() {
+        return Ok("the sender named no ref, so any may have changed".to_owned());
+    }
+    let mut refusals = pushed.refs.iter().filter_map(|reference| refs.accepts(reference).err()).peekable();
+    if refusals.peek().is_some() && pushed.refs.iter().all(|reference| refs.accepts(reference).is_err()) {
+        return Err(refusals.next().unwrap_or_default());
+    }
+    if !pushed.changed_files.is_empty() && !paths.matches_any(&pushed.changed_files) {
+        return Err("none of the changed files is within the paths".to_owned());
+    }
+    Ok("the ref is wanted".to_owned())
+}
+
+fn chart_wish(chart: &ChartSubscription) -> Result<Wish, String> {
+    let kind = if chart.repo_url.to_ascii_lowercase().starts_with("oci://") { ChartKind::Oci } else { ChartKind::Http };
+    let constraint = match chart.semver_constraint.as_str() {
+        "" => None,
+        text => Some(Constraint::parse(text).map_err(|error| format!("semverConstraint: {error}"))?),
+    };
+    let limit = usize::try_from(chart.discovery_limit).unwrap_or_default();
+    Ok(Wish::Chart(ChartPolicy { kind, constraint, limit }))
+}
+
+fn git_wish(git: &GitSubscription) -> Result<Wish, String> {
+    let refs = GitRefFilter::new(git).map_err(|error| error.to_string())?;
+    let paths = PathFilter::new(&git.include_paths, &git.exclude_paths).map_err(|error| error.to_string())?;
+    Ok(Wish::Git { refs, paths })
+}
+
+fn image_label(image: &ImageSubscription) -> String {
+    let mut label = format!("image {}, {}", image.repo_url, image.image_selection_strategy);
+    if !image.constraint.is_empty() {
+        label.push_str(&format!(" {}", image.constraint));
+    }
+    for (name, regexes) in [("allow", &image.allow_tags_regexes), ("ignore", &image.ignore_tags_regexes)] {
+        if !regexes.is_empty() {
+            label.push_str(&format!(", {name} {}", regexes.join(" ")));
+        }
+    }
+    if !image.platform.is_empty() {
+        label.push_str(&format!(", {}", image.platform));
+    }
+    label
+}
+
+fn chart_label(chart: &ChartSubscription) -> String {
+    [format!("chart {}", chart.repo_url), chart.name.clone(), chart.semver_constraint.clone()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn git_label(git: &GitSubscription) -> String {
+    format!("git {}, {}", git.repo_url, git.commit_selection_strategy)
+}

@@ -1,0 +1,160 @@
+//! A child process whose output goes to files and which does not outlive its owner; it knows no program.
+
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::wait;
+
+/// How much of a log an error shows.
+const TAIL_LINES: usize = 30;
+
+/// A running process; dropping it kills it and waits for its end.
+#[derive(Debug)]
+pub(crate) struct Running(Child);
+
+impl Running {
+    /// Starts `command` without input; standard output and standard error are appended to these files.
+    pub(crate) fn spawn(command: &mut Command, stdout: &Path, stderr: &Path) -> Result<Self> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(append(stdout)?)
+            .stderr(append(stderr)?)
+            .spawn();
+        child.map(Self).map_err(|error| spawn_error(&program, error))
+    }
+
+    /// The process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// How it ended, if it did.
+    pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
+        self.0.try_wait().ok().flatten()
+    }
+
+    /// Ends it with SIGKILL and waits.
+    pub(crate) fn kill(&mut self) -> Result<ExitStatus> {
+        // Killing a process that has ended already is no error; any other failure shows in the wait.
+        let _ = self.0.kill();
+        self.0.wait().context("cannot wait for a killed process")
+    }
+
+    /// Asks it to end with SIGTERM and waits for `timeout`.
+    pub(crate) fn terminate(&mut self, timeout: Duration) -> Result<ExitStatus> {
+        if let Some(status) = self.exited() {
+            return Ok(status);
+        }
+        // The standard library sends no other signal than SIGKILL; the shell's `kill` is always there.
+        let pid = self.0.id().to_string();
+        let sent = Command::new("sh")
+            .args(["-c", "kill -TERM \"$1\"", "sh", &pid])
+            .status();
+        if !sent.context("cannot run sh to send SIGTERM")?.success() {
+            bail!("SIGTERM could not be sent to process {pid}");
+        }
+        wait::until(timeout, "a process to end after SIGTERM", || self.exited())
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.kill();
+    }
+}
+
+/// Says which program could not be started, and what to do where it is not installed.
+pub(crate) fn spawn_error(program: &str, error: io::Error) -> anyhow::Error {
+    if error.kind() == io::ErrorKind::NotFound {
+        let is_path = program.contains('/');
+        let advice = if is_path {
+            "does not exist: build it first"
+        } else {
+            "is not installed: run `make deps`"
+        };
+        return anyhow::anyhow!("{program} {advice}");
+    }
+    anyhow::Error::new(error).context(format!("cannot start {program}"))
+}
+
+/// The last lines of a log, for an error.
+pub(crate) fn tail(log: &Path) -> String {
+    let text = fs::read(log)
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        .unwrap_or_default();
+    let lines: Vec<_> = text.lines().collect();
+    match lines.len() {
+        0 => format!("{} is empty", log.display()),
+        n => format!(
+            "the end of {}:\n{}",
+            log.display(),
+            lines[n.saturating_sub(TAIL_LINES)..].join("\n")
+        ),
+    }
+}
+
+fn append(path: &Path) -> Result<Stdio> {
+    let file = OpenOptions::new().create(true).append(true).open(path);
+    Ok(file.with_context(|| format!("cannot open {}", path.display()))?.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_ends_in_files_and_the_process_with_its_owner() {
+        let folder = tempfile::tempdir().unwrap();
+        let (out, err) = (folder.path().join("out"), folder.path().join("err"));
+        let script = "echo out; echo err >&2; exec sleep 600";
+        let mut running = Running::spawn(Command::new("sh").args(["-c", script]), &out, &err).unwrap();
+        wait::until(Duration::from_secs(10), "output", || {
+            fs::read(&err).ok().filter(|text| !text.is_empty())
+        })
+        .unwrap();
+        assert_eq!(
+            (fs::read(&out).unwrap(), fs::read(&err).unwrap()),
+            (b"out\n".to_vec(), b"err\n".to_vec())
+        );
+        assert_eq!(running.exited(), None);
+        let id = running.id();
+        drop(running);
+        assert!(!Path::new(&format!("/proc/{id}")).exists());
+    }
+
+    #[test]
+    fn sigterm_can_be_handled() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let script = "trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done";
+        let mut running = Running::spawn(Command::new("sh").args(["-c", script]), &log, &log).unwrap();
+        wait::until(Duration::from_secs(10), "output", || {
+            fs::read(&log).ok().filter(|text| !text.is_empty())
+        })
+        .unwrap();
+        assert_eq!(running.terminate(Duration::from_secs(10)).unwrap().code(), Some(7));
+        assert_eq!(running.terminate(Duration::ZERO).unwrap().code(), Some(7));
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        for (program, expected) in [
+            (
+                "landfall-no-such-program",
+                "landfall-no-such-program is not installed: run `make deps`",
+            ),
+            ("/nowhere/landfall", "/nowhere/landfall does not exist: build it first"),
+        ] {
+            let error = Running::spawn(&mut Command::new(program), &log, &log).unwrap_err();
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+}

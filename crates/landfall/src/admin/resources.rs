@@ -1,0 +1,60 @@
+//! Resources with their statuses, receivers with their URLs, and what is wrong in the manifests.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use landfall_core::resource::Kind;
+use serde_json::Value;
+
+use super::types::ManifestProblem;
+use super::{Admin, Refusal};
+use crate::live::ReceiverSummary;
+use crate::resources::manifests::ProblemKind;
+
+/// All resources of a kind, each as its manifest has it, with its status and generation.
+pub(super) async fn list(
+    State(admin): State<Admin>,
+    Path(kind): Path<String>,
+) -> Result<Json<Vec<Value>>, Refusal> {
+    let kind = match kind.as_str() {
+        "warehouses" => Kind::Warehouse,
+        "projectconfigs" => Kind::ProjectConfig,
+        "clusterconfigs" => Kind::ClusterConfig,
+        _ => return Err(Refusal::NotFound(format!("there are no resources called {kind}"))),
+    };
+    let snapshot = admin.snapshot.borrow().clone();
+    let resources = snapshot.resources.iter().filter(|(key, _)| key.kind == kind).map(|(key, loaded)| {
+        let record = admin.pipeline.statuses.record(key);
+        let mut resource = loaded.manifest.clone();
+        if let Some(fields) = resource.as_object_mut() {
+            fields.insert("status".to_owned(), serde_json::from_str(&record.status).unwrap_or_default());
+            let metadata = fields.entry("metadata").or_insert_with(|| Value::Object(serde_json::Map::new()));
+            if let Some(metadata) = metadata.as_object_mut() {
+                metadata.insert("generation".to_owned(), record.generation.into());
+                if let Some(namespace) = &key.namespace {
+                    metadata.insert("namespace".to_owned(), namespace.clone().into());
+                }
+            }
+        }
+        resource
+    });
+    Ok(Json(resources.collect()))
+}
+
+/// Receivers, with the URLs to configure at their senders.
+pub(super) async fn receivers(State(admin): State<Admin>) -> Json<Vec<ReceiverSummary>> {
+    Json(admin.pipeline.live.load().receivers.clone())
+}
+
+/// What is wrong in the manifests.
+pub(super) async fn problems(State(admin): State<Admin>) -> Json<Vec<ManifestProblem>> {
+    let snapshot = admin.snapshot.borrow().clone();
+    let problems = snapshot.problems.iter().map(|problem| ManifestProblem {
+        place: problem.origin.to_string(),
+        severity: match problem.kind {
+            ProblemKind::Error => "error".to_owned(),
+            ProblemKind::Warning => "warning".to_owned(),
+        },
+        message: problem.message.clone(),
+    });
+    Json(problems.collect())
+}

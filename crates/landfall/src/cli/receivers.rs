@@ -1,0 +1,48 @@
+//! `landfall receivers`: where senders post.
+
+use clap::Args;
+
+use super::output::{Format, print_json, print_table};
+use super::{Server, UsageError};
+use crate::admin::client::Client;
+use crate::live::ReceiverSummary;
+
+/// Print receivers with the URLs to configure at their senders.
+///
+/// The URL of a receiver of a ProjectConfig or ClusterConfig is a secret: whoever knows it can post.
+///
+/// Examples:
+///   landfall receivers
+///   landfall receivers -o json
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct ReceiversArgs {
+    /// How to print.
+    #[arg(short, long, value_enum, default_value = "table")]
+    output: Format,
+    #[command(flatten)]
+    server: Server,
+}
+
+impl ReceiversArgs {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        print_receivers(&Client::new(&self.server.data_dir)?, self.output).await
+    }
+}
+
+/// Prints all receivers.
+pub(super) async fn print_receivers(client: &Client, output: Format) -> anyhow::Result<()> {
+    let receivers: Vec<ReceiverSummary> = client.get("/v1/receivers").await?;
+    match output {
+        Format::Json => print_json(&receivers),
+        Format::Yaml => Err(UsageError("receivers are printed as table or json".to_owned()).into()),
+        Format::Table => {
+            let rows = receivers.into_iter().map(|receiver| {
+                let sender = receiver.sender.map(|sender| sender.to_string()).unwrap_or_default();
+                let problem = receiver.problem.map(|problem| format!("cannot be reached: {problem}"));
+                vec![receiver.receiver, sender, receiver.url.or(problem).unwrap_or_default()]
+            });
+            print_table(&["RECEIVER", "SENDER", "URL"], rows.collect())
+        }
+    }
+}

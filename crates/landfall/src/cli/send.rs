@@ -1,0 +1,88 @@
+//! `landfall send`: posts a delivery as a sender would.
+
+mod distribution;
+mod dockerhub;
+
+use anyhow::{Context as _, bail};
+use clap::{Args, Subcommand};
+
+use super::output::print;
+use super::UsageError;
+
+/// Post a realistic delivery, signed as its sender signs, to try things out.
+///
+/// Examples:
+///   landfall send dockerhub --repo example/app --tag 1.2.3 --to "$(landfall receivers -o json | jq -r '.[0].url')"
+///   LANDFALL_SEND_SECRET=s3cret landfall send dockerhub --repo example/app --tag 1.2.3 \
+///       --to 'http://127.0.0.1:8080/webhook?type=docker.io'
+///   LANDFALL_SEND_SECRET='Bearer s3cret' landfall send distribution --repo 127.0.0.1:5000/shop/api --tag 1.2.3 \
+///       --to 'http://127.0.0.1:8080/webhook?type=distribution'
+#[derive(Debug, Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct SendArgs {
+    #[command(subcommand)]
+    sender: SenderCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum SenderCommand {
+    /// As Docker Hub posts after a push.
+    Dockerhub(What),
+    /// As a CNCF Distribution registry posts after a push.
+    Distribution(What),
+}
+
+#[derive(Debug, Args)]
+struct What {
+    /// The repository, as an image subscription names it.
+    #[arg(long)]
+    repo: String,
+    /// The tag that was pushed.
+    #[arg(long)]
+    tag: String,
+    /// The digest that was pushed, for senders that tell it.
+    #[arg(long)]
+    digest: Option<String>,
+    /// The receiver's URL.
+    #[arg(long, value_name = "URL")]
+    to: String,
+    /// The secret that the sender shows, where the URL alone is no proof.
+    #[arg(long, env = "LANDFALL_SEND_SECRET", hide_env_values = true)]
+    secret: Option<String>,
+}
+
+/// A request as a sender makes it.
+struct Delivery {
+    url: reqwest::Url,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+}
+
+impl SendArgs {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        let delivery = match &self.sender {
+            SenderCommand::Dockerhub(what) => dockerhub::delivery(what)?,
+            SenderCommand::Distribution(what) => distribution::delivery(what)?,
+        };
+        let client = reqwest::Client::builder().timeout(std::time::Duration::from_secs(30)).no_proxy().build()?;
+        let mut request = client.post(delivery.url).body(delivery.body);
+        for (name, value) in delivery.headers {
+            request = request.header(name, value);
+        }
+        // The URL may be a secret, so it is taken out of what the HTTP library says.
+        let response = request.send().await.map_err(reqwest::Error::without_url).context("the delivery was not taken")?;
+        let (status, id) = (response.status(), response.headers().get("x-landfall-delivery").cloned());
+        let body = response.text().await.map_err(reqwest::Error::without_url).unwrap_or_default();
+        if !status.is_success() {
+            bail!("the receiver answered {status}: {}", body.trim_end());
+        }
+        let id = id.and_then(|id| Some(format!("  (delivery {})", id.to_str().ok()?))).unwrap_or_default();
+        print(&format!("{status}  {}{id}\n", body.trim_end()))
+    }
+}
+
+impl What {
+    fn url(&self) -> Result<reqwest::Url, UsageError> {
+        self.to.parse().map_err(|error| UsageError(format!("--to is no URL: {error}")))
+    }
+}

@@ -1,0 +1,43 @@
+//! What `serve` was told to do, after everything that was typed has been found to mean something.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use landfall_core::door::BaseUrl;
+use landfall_core::journal::{Retention, RetryPolicy};
+use landfall_core::receiver::Sender;
+use landfall_core::secret::SecretBytes;
+
+use crate::registry::RegistryOptions;
+use crate::server::Limits;
+
+/// The configuration of a server.
+pub struct Config {
+    pub manifests: PathBuf,
+    pub data_dir: PathBuf,
+    pub listen: SocketAddr,
+    /// By default the address that is listened at.
+    pub base_url: Option<BaseUrl>,
+    /// The secrets of the door by type; a sender without one has no receiver there.
+    pub webhook_secrets: HashMap<Sender, SecretBytes>,
+    pub system_namespace: String,
+    pub shared_namespace: Option<String>,
+    pub registry: RegistryOptions,
+    pub dedupe_window: Duration,
+    pub retries: RetryPolicy,
+    pub retention: Retention,
+    pub limits: Limits,
+    pub log_format: LogFormat,
+    pub log_level: String,
+}
+
+/// How to log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}

@@ -1,0 +1,5 @@
+//! Keeps each kind of resource in force and up to date: one file per kind.
+
+pub mod credentials;
+pub mod receivers;
+pub mod warehouse;

@@ -1,0 +1,8 @@
+//! Asks registries what is really there: from subscriptions and hints to catalogs. What a manifest means and what is
+//! chosen is decided in `landfall-core`.
+
+mod catalogs;
+mod look;
+
+pub use catalogs::{Catalogs, SharedCatalog};
+pub use look::{LookError, Looked, Repository};

@@ -1,0 +1,93 @@
+//! Takes a delivery in: reads it, counts whom it is for, and writes it to the journal before anyone is answered.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use landfall_core::delivery::Delivery;
+use landfall_core::journal::{DedupeKey, EntryId};
+use landfall_core::receiver::{self, Malformed, Reach};
+use tokio::sync::Notify;
+
+use crate::clock::now;
+use crate::live::Live;
+use crate::store::{Acceptance, NewEntry, NewReport, Recorded, Store, StoreError};
+
+/// Stages 2 to 4 of the sentence, for both doors.
+#[derive(Clone)]
+pub struct Intake {
+    pub live: Arc<ArcSwap<Live>>,
+    pub store: Store,
+    /// Wakes the matcher.
+    pub arrivals: Arc<Notify>,
+    /// How long deliveries of equal content count as one.
+    pub dedupe_window: Duration,
+}
+
+/// What the sender is told.
+#[derive(Debug)]
+pub enum Taken {
+    /// It is on the disk and will be followed up; so many targets want it.
+    Accepted { id: EntryId, matched: usize },
+    /// It is on the disk as a repetition of another one.
+    Duplicate { id: EntryId, of: EntryId },
+    /// It is on the disk, and nothing in it is of interest.
+    Ignored { id: EntryId, reason: String },
+    /// It cannot be read; a record was kept if that was possible.
+    Malformed(Malformed),
+    /// It is not on the disk. The sender is to try again.
+    Unavailable(StoreError),
+}
+
+impl Intake {
+    /// Takes a delivery in. When this says anything but `Malformed` and `Unavailable`, it is on the disk.
+    pub async fn take(&self, delivery: Delivery, reach: Reach, peer: SocketAddr) -> Taken {
+        let read = receiver::read(&delivery);
+        let (mut matched, mut aside) = (0, String::new());
+        let contents = match &read {
+            Err(malformed) => Recorded::Malformed(malformed.to_string()),
+            Ok(contents) if contents.reports.is_empty() => {
+                aside = contents.set_aside.join("; ");
+                Recorded::Ignored(aside.clone())
+            }
+            Ok(contents) => {
+                let live = self.live.load();
+                matched = contents.reports.iter().map(|report| live.index.count(&report.event, &reach)).sum();
+                let reports = contents.reports.iter().enumerate().map(|(position, report)| NewReport {
+                    key: DedupeKey::of(delivery.receiver(), report, delivery.body(), position),
+                    event: report.event.clone(),
+                });
+                Recorded::Events(reports.collect())
+            }
+        };
+        let accepted = self.store.accept(new_entry(&delivery, reach, peer, contents), self.dedupe_window).await;
+        match (accepted, read) {
+            (Ok(_), Err(malformed)) => Taken::Malformed(malformed),
+            (Err(error), Err(malformed)) => {
+                tracing::warn!(%error, "no record was kept of a malformed delivery");
+                Taken::Malformed(malformed)
+            }
+            (Err(error), Ok(_)) => Taken::Unavailable(error),
+            (Ok(Acceptance::New(id)), Ok(_)) => {
+                self.arrivals.notify_one();
+                Taken::Accepted { id, matched }
+            }
+            (Ok(Acceptance::Duplicate { id, of }), Ok(_)) => Taken::Duplicate { id, of },
+            (Ok(Acceptance::Recorded(id)), Ok(_)) => Taken::Ignored { id, reason: aside },
+        }
+    }
+}
+
+fn new_entry(delivery: &Delivery, reach: Reach, peer: SocketAddr, contents: Recorded) -> NewEntry {
+    NewEntry {
+        received: now(),
+        sender: delivery.sender().path_segment(),
+        receiver: delivery.receiver().to_string(),
+        reach,
+        peer: peer.to_string(),
+        headers: delivery.headers().to_vec(),
+        body: delivery.body().to_vec(),
+        contents,
+    }
+}

@@ -1,0 +1,56 @@
+//! What is in force: receivers, subscriptions and credentials, as one value that is swapped as a whole.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use landfall_core::matcher::Index;
+use landfall_core::receiver::{Receiver, Sender};
+use landfall_core::resource::Warehouse;
+use landfall_core::target::Target;
+use serde::{Deserialize, Serialize};
+
+use crate::controller::credentials::Credentials;
+use crate::controller::receivers::Doors;
+
+/// Everything that a request or a refresh needs to know about the configuration.
+#[derive(Default)]
+pub struct Live {
+    /// Receivers by path.
+    pub doors: Doors,
+    /// Receivers of the door by type, by sender.
+    pub by_type: HashMap<Sender, Receiver>,
+    /// Subscriptions by repository.
+    pub index: Index,
+    /// Warehouses, each with its generation.
+    pub warehouses: HashMap<Target, LiveWarehouse>,
+    /// What people see of receivers.
+    pub receivers: Vec<ReceiverSummary>,
+    /// Credentials for registries.
+    pub credentials: Arc<Credentials>,
+}
+
+/// A receiver as it is shown.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiverSummary {
+    /// The resource that it belongs to and its name, or its type.
+    pub receiver: String,
+    /// Who posts to it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub sender: Option<Sender>,
+    /// Where its sender posts; absent where it cannot be reached. With the door by path, the URL is the secret.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub url: Option<String>,
+    /// Why it cannot be reached.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub problem: Option<String>,
+}
+
+/// A Warehouse in force.
+#[derive(Clone)]
+pub struct LiveWarehouse {
+    /// As its manifest has it.
+    pub warehouse: Arc<Warehouse>,
+    /// Counts changes of its spec.
+    pub generation: i64,
+}

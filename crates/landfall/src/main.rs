@@ -1,0 +1,25 @@
+//! landfall: one binary that turns a push to a registry into the change that it was pushed for. Here it only starts.
+
+mod admin;
+mod app;
+mod cli;
+mod clock;
+mod config;
+mod controller;
+mod discovery;
+mod intake;
+mod live;
+mod pipeline;
+mod reconfigure;
+mod registry;
+mod resources;
+mod server;
+mod statuses;
+mod store;
+mod telemetry;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run()
+}

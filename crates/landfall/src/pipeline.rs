@@ -1,0 +1,253 @@
+//! Drives stages 5 to 9: matches what came in, begins refreshes when the plan says so, and settles them. It decides none of
+//! it: states, plans and choices come from `landfall-core`.
+
+mod settle;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::{SignedDuration, Timestamp};
+use landfall_core::event::Event;
+use landfall_core::journal::{Retention, RetryPolicy};
+use landfall_core::matcher::Explanation;
+use landfall_core::refresh::{Extent, Occasion, Plan};
+use landfall_core::repository::Repository;
+use landfall_core::target::Target;
+use tokio::sync::Notify;
+
+use crate::clock::now;
+use crate::controller::warehouse::{self, Discovery, Hints};
+use crate::live::Live;
+use crate::statuses::Statuses;
+use crate::store::{Hint, Store, StoreError, Unmatched, WaitingWork};
+
+/// What the pipeline's tasks share.
+pub struct Pipeline {
+    pub live: Arc<ArcSwap<Live>>,
+    pub store: Store,
+    pub discovery: Discovery,
+    pub statuses: Arc<Statuses>,
+    pub retries: RetryPolicy,
+    pub retention: Retention,
+    /// Signalled when an entry was accepted.
+    pub arrivals: Arc<Notify>,
+    plan: Mutex<Plan>,
+    /// Signalled when the plan has changed.
+    replanned: Notify,
+}
+
+/// Entries that are matched and written together.
+const BATCH: usize = 256;
+/// The plan is looked at this often even if nothing seems due: clocks jump, and a wake-up must not be all there is.
+const PATROL: Duration = Duration::from_secs(15);
+/// How long to wait when the store cannot be read or written.
+const STORE_PAUSE: Duration = Duration::from_millis(500);
+/// How often finished entries are let go.
+const PRUNE: Duration = Duration::from_secs(60);
+
+impl Pipeline {
+    /// A pipeline with an empty plan.
+    pub fn new(
+        live: Arc<ArcSwap<Live>>,
+        discovery: Discovery,
+        statuses: Arc<Statuses>,
+        retries: RetryPolicy,
+        retention: Retention,
+        arrivals: Arc<Notify>,
+    ) -> Arc<Self> {
+        let store = discovery.store.clone();
+        let (plan, replanned) = (Mutex::default(), Notify::new());
+        Arc::new(Self { live, store, discovery, statuses, retries, retention, arrivals, plan, replanned })
+    }
+
+    /// Takes up what an earlier process left, and runs until the process ends.
+    pub async fn run(self: Arc<Self>) {
+        self.resume().await;
+        tokio::join!(self.clone().match_arrivals(), self.clone().begin_refreshes(), self.prune());
+    }
+
+    /// Wishes for a refresh.
+    pub fn wish(&self, target: &Target, extent: Extent, due: Timestamp) {
+        self.plan().wish(target, extent, due);
+        self.replanned.notify_one();
+    }
+
+    /// Drops the wishes for a target that exists no more. Entries that wait for it are settled by one last look.
+    pub fn forget(&self, target: &Target) {
+        self.plan().forget(target);
+        self.wish(target, Extent::Hinted, now());
+    }
+
+    /// How many refreshes run.
+    pub fn running(&self) -> usize {
+        self.plan().running()
+    }
+
+    fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
+        self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn resume(&self) {
+        let waiting = self.persist("the unfinished work", || self.store.waiting_targets()).await;
+        for (target, due) in waiting {
+            self.wish(&target, Extent::Hinted, due);
+        }
+    }
+
+    async fn match_arrivals(self: Arc<Self>) {
+        loop {
+            // Asked for before the look, so that what arrives during the look is not slept through.
+            let arrival = self.arrivals.notified();
+            let unmatched = self.persist("entries to be matched", || self.store.unmatched(BATCH)).await;
+            if unmatched.is_empty() {
+                arrival.await;
+                continue;
+            }
+            self.match_batch(unmatched).await;
+        }
+    }
+
+    async fn match_batch(&self, unmatched: Vec<Unmatched>) {
+        let live = self.live.load_full();
+        let now = now();
+        let mut targets: Vec<Target> = Vec::new();
+        let planned: Vec<_> = unmatched
+            .iter()
+            .map(|entry| {
+                let explanations: Vec<Explanation> =
+                    entry.events.iter().map(|event| live.index.explain(event, &entry.reach)).collect();
+                let work = hints_by_target(&entry.events, &explanations);
+                targets.extend(work.iter().map(|(target, _)| target.clone()));
+                (entry.id, explanations, work)
+            })
+            .collect();
+        self.persist("what matching found", || self.store.plan(planned.clone(), now)).await;
+        targets.sort();
+        targets.dedup();
+        for target in targets {
+            self.wish(&target, Extent::Hinted, now);
+        }
+    }
+
+    async fn begin_refreshes(self: Arc<Self>) {
+        loop {
+            let replanned = self.replanned.notified();
+            let (begun, next) = {
+                let mut plan = self.plan();
+                (plan.begin_due(now()), plan.next_due())
+            };
+            for (target, extent) in begun {
+                tokio::spawn(self.clone().refresh(target, extent));
+            }
+            let pause = next.map_or(PATROL, |due| until(due).min(PATROL));
+            tokio::select! {
+                () = replanned => {}
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    /// One refresh of one target, from the work that waits for it to its settlement.
+    async fn refresh(self: Arc<Self>, target: Target, extent: Extent) {
+        let began = now();
+        let waiting = self.persist("the work of a target", || self.store.waiting(&target)).await;
+        let known = self.live.load().warehouses.get(&target).cloned();
+        let next = match known {
+            None => self.settle_for_nobody(&target, &waiting, began).await,
+            Some(_) if waiting.is_empty() && extent == Extent::Hinted => Vec::new(),
+            Some(known) => {
+                let hints = hints(&waiting, began, &self.retries);
+                let (discovery, credentials) = (self.discovery.clone(), self.live.load().credentials.clone());
+                let warehouse = known.warehouse.clone();
+                // A task of its own, so that a bug in one refresh is one failed attempt and nothing more.
+                let looked = tokio::spawn(async move {
+                    warehouse::refresh(&discovery, &credentials, &warehouse, extent, &hints).await
+                });
+                self.settle(&target, &known, extent, waiting, began, looked.await).await
+            }
+        };
+        let mut plan = self.plan();
+        plan.finished(&target);
+        for (extent, due) in next {
+            plan.wish(&target, extent, due);
+        }
+        drop(plan);
+        self.replanned.notify_one();
+    }
+
+    async fn prune(&self) {
+        loop {
+            match self.store.prune(self.retention, now()).await {
+                Ok(true) => tokio::task::yield_now().await,
+                Ok(false) => tokio::time::sleep(PRUNE).await,
+                Err(error) => {
+                    tracing::warn!(%error, "old entries could not be removed; it is tried again");
+                    tokio::time::sleep(PRUNE).await;
+                }
+            }
+        }
+    }
+
+    /// Does something with the store until it works: nothing goes on without it, and nothing is lost by waiting.
+    async fn persist<T, F: Future<Output = Result<T, StoreError>>>(&self, what: &str, work: impl Fn() -> F) -> T {
+        let mut said = false;
+        loop {
+            match work().await {
+                Ok(done) => return done,
+                Err(error) => {
+                    if !said {
+                        tracing::error!(%error, "{what} cannot be read or written; it is tried again until it works");
+                        said = true;
+                    }
+                    tokio::time::sleep(STORE_PAUSE).await;
+                }
+            }
+        }
+    }
+}
+
+/// Where each target that wants any of the events has to look.
+fn hints_by_target(events: &[Event], explanations: &[Explanation]) -> Vec<(Target, Vec<Hint>)> {
+    let mut targets: BTreeMap<&Target, Vec<Hint>> = BTreeMap::new();
+    for (event, explanation) in events.iter().zip(explanations) {
+        let hint = match event {
+            Event::ArtifactPushed(pushed) => {
+                Hint { repository: Repository::Image(pushed.repository.clone()), tag: pushed.tag.clone() }
+            }
+            Event::GitRefPushed(pushed) => Hint { repository: Repository::Git(pushed.repository.clone()), tag: None },
+        };
+        for target in explanation.wanted_by() {
+            let hints = targets.entry(target).or_default();
+            if !hints.contains(&hint) {
+                hints.push(hint.clone());
+            }
+        }
+    }
+    targets.into_iter().map(|(target, hints)| (target.clone(), hints)).collect()
+}
+
+/// Where the waiting work wants to look, each with the time since which a look counts: the latest at which any of it became
+/// due, since a look before that came too early for it.
+fn hints(waiting: &[WaitingWork], began: Timestamp, retries: &RetryPolicy) -> Hints {
+    let mut hints = Hints::new();
+    for waiting in waiting {
+        let since = waiting.work.due(began, retries).unwrap_or(began).min(began);
+        for hint in &waiting.hints {
+            let known = hints.entry(hint.clone()).or_insert(since);
+            *known = since.max(*known);
+        }
+    }
+    hints
+}
+
+fn until(due: Timestamp) -> Duration {
+    Duration::try_from(due.duration_since(now())).unwrap_or_default()
+}
+
+/// A full refresh some time from now.
+fn full(occasion: Occasion, from: Timestamp, delay: Duration) -> (Extent, Timestamp) {
+    let delay = SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX);
+    (Extent::Full(occasion), from.checked_add(delay).unwrap_or(Timestamp::MAX))
+}

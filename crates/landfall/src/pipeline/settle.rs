@@ -1,0 +1,214 @@
+//! Ends a refresh: each waiting entry's next state, the target's status and the next wishes, written together.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use landfall_core::discovery::warehouse_status;
+use landfall_core::journal::{Outcome, Setback, Work};
+use landfall_core::refresh::{Extent, Occasion};
+use landfall_core::resource::status::WarehouseStatus;
+use landfall_core::target::Target;
+use tokio::task::JoinError;
+
+use super::{Pipeline, full};
+use crate::clock::now;
+use crate::controller::warehouse::{HintOutcome, Refreshed};
+use crate::live::LiveWarehouse;
+use crate::statuses::key_of;
+use crate::store::{AttemptRecord, Hint, Settlement, WaitingWork};
+
+/// The share of an interval by which the next full refresh may come early, so that targets with one interval spread out.
+const SPREAD: f64 = 0.05;
+
+type Wishes = Vec<(Extent, Timestamp)>;
+
+impl Pipeline {
+    /// Settles a refresh of a Warehouse. Returns what is wished for next.
+    pub(super) async fn settle(
+        &self,
+        target: &Target,
+        known: &LiveWarehouse,
+        extent: Extent,
+        waiting: Vec<WaitingWork>,
+        began: Timestamp,
+        looked: Result<Refreshed, JoinError>,
+    ) -> Wishes {
+        let refreshed = looked.unwrap_or_else(|panicked| {
+            tracing::error!(%target, %panicked, "a refresh ended in the middle; this is a bug");
+            broken(known, began, &panicked)
+        });
+        let ended = now();
+        let record = self.statuses.record(&key_of(target));
+        let previous: WarehouseStatus = serde_json::from_str(&record.status).unwrap_or_default();
+        let token = known.warehouse.metadata.refresh_token().filter(|_| matches!(extent, Extent::Full(_)));
+        let status = warehouse_status(&previous, &refreshed.results, known.generation, token, ended);
+        // What cannot work until somebody changes it is no reason to look again soon.
+        let failed = setbacks(&refreshed).any(|setback| !matches!(setback, Setback::Hopeless(_)));
+        let complete = !failed && matches!(extent, Extent::Full(_));
+        let refreshed_at = if complete { refreshed.complete_since } else { record.refreshed };
+        let resource = self.statuses.write(&key_of(target), &status, known.generation, refreshed_at);
+        let work = self.next_states(waiting, &refreshed, began, ended);
+        let mut next: Wishes = work.iter().filter_map(|(_, _, after, _)| Some((Extent::Hinted, after.due(ended, &self.retries)?))).collect();
+        if let Extent::Full(_) = extent {
+            next.push(self.next_full(target, known, &refreshed, failed, ended));
+        }
+        self.tell(target, extent, &refreshed, &work);
+        let settlement = || {
+            let settlement = Settlement { target: target.clone(), resource: Some(resource.clone()), work: work.clone() };
+            self.store.settle(settlement)
+        };
+        self.persist("a refresh", settlement).await;
+        self.statuses.written(resource);
+        next
+    }
+
+    /// Settles the work of a target that exists no more: there is nothing left to bring up to date.
+    pub(super) async fn settle_for_nobody(
+        &self,
+        target: &Target,
+        waiting: &[WaitingWork],
+        began: Timestamp,
+    ) -> Wishes {
+        if waiting.is_empty() {
+            return Vec::new();
+        }
+        let work: Vec<_> = waiting
+            .iter()
+            .filter_map(|waiting| {
+                let attempt = waiting.work.next_attempt()?;
+                let after = waiting.work.clone().after(attempt, Outcome::Effected, now(), 0.0, &self.retries);
+                let outcome = format!("{target} exists no more");
+                let record = AttemptRecord {
+                    attempt,
+                    began,
+                    asked: began,
+                    chose: began,
+                    outcome,
+                    requests: 0,
+                    token_requests: 0,
+                    choices: Vec::new(),
+                    served: 1,
+                };
+                Some((waiting.entry, waiting.work.clone(), after, record))
+            })
+            .collect();
+        let settlement = || {
+            let settlement = Settlement { target: target.clone(), resource: None, work: work.clone() };
+            self.store.settle(settlement)
+        };
+        self.persist("a refresh", settlement).await;
+        Vec::new()
+    }
+
+    fn next_states(
+        &self,
+        waiting: Vec<WaitingWork>,
+        refreshed: &Refreshed,
+        began: Timestamp,
+        ended: Timestamp,
+    ) -> Vec<(landfall_core::journal::EntryId, Work, Work, AttemptRecord)> {
+        let served = waiting.len();
+        let mut states = Vec::with_capacity(served);
+        for WaitingWork { entry, work, hints } in waiting {
+            let Some(attempt) = work.next_attempt() else { continue };
+            let outcome = outcome(&hints, refreshed);
+            let words = match &outcome {
+                Outcome::Effected => "done".to_owned(),
+                Outcome::Setback(setback) => format!("{}: {}", setback.class(), setback.reason()),
+            };
+            let after = work.clone().after(attempt, outcome, ended, fastrand::f64(), &self.retries);
+            let record = AttemptRecord {
+                attempt,
+                began,
+                asked: refreshed.asked,
+                chose: ended,
+                outcome: words,
+                requests: refreshed.requests,
+                token_requests: refreshed.token_requests,
+                choices: refreshed.choices.clone(),
+                served,
+            };
+            states.push((entry, work, after, record));
+        }
+        states
+    }
+
+    /// When everything is to be looked at again: an interval after the listing that this rests on, or soon after a failure.
+    fn next_full(
+        &self,
+        target: &Target,
+        known: &LiveWarehouse,
+        refreshed: &Refreshed,
+        failed: bool,
+        ended: Timestamp,
+    ) -> (Extent, Timestamp) {
+        let interval = known.warehouse.interval.duration;
+        let failures = self.statuses.count_failures(target, failed);
+        if failed {
+            let delay = self.retries.failed.delay(failures, fastrand::f64()).unwrap_or(self.retries.failed.most);
+            return full(Occasion::SpecChanged, ended, delay.min(interval.max(Duration::from_secs(1))));
+        }
+        let spread = interval.mul_f64(SPREAD * fastrand::f64());
+        full(Occasion::Interval, refreshed.complete_since.unwrap_or(ended), interval.saturating_sub(spread))
+    }
+
+    fn tell(
+        &self,
+        target: &Target,
+        extent: Extent,
+        refreshed: &Refreshed,
+        work: &[(landfall_core::journal::EntryId, Work, Work, AttemptRecord)],
+    ) {
+        let failures: Vec<&str> = setbacks(refreshed).map(Setback::reason).collect();
+        let (entries, requests) = (work.len(), refreshed.requests);
+        if failures.is_empty() {
+            tracing::info!(%target, ?extent, entries, requests, choices = ?refreshed.choices, "refreshed");
+        } else {
+            tracing::warn!(%target, ?extent, entries, requests, problem = failures.join("; "), "a refresh failed in part");
+        }
+        for (entry, _, after, _) in work {
+            if let Work::Dead { setback, .. } = after {
+                let reason = setback.reason();
+                tracing::error!(%target, %entry, reason, "a delivery was given up; see `landfall deliveries list --dead`");
+            }
+        }
+    }
+}
+
+/// What went wrong with subscriptions.
+fn setbacks(refreshed: &Refreshed) -> impl Iterator<Item = &Setback> {
+    refreshed.results.iter().filter_map(|result| result.outcome.as_ref().err())
+}
+
+/// What an entry's hints came to, the worst of them. A hint that nobody followed belongs to a subscription that failed, or
+/// to one that is gone since.
+fn outcome(hints: &[Hint], refreshed: &Refreshed) -> Outcome {
+    let mut not_visible = None;
+    for hint in hints {
+        match refreshed.hints.get(hint) {
+            Some(HintOutcome::Failed(reason)) => return Outcome::Setback(Setback::Failed(reason.clone())),
+            Some(HintOutcome::NotVisible(reason)) => not_visible = Some(reason.clone()),
+            Some(HintOutcome::Seen) => {}
+            None => {
+                if let Some(setback) = setbacks(refreshed).next() {
+                    return Outcome::Setback(setback.clone());
+                }
+            }
+        }
+    }
+    not_visible.map_or(Outcome::Effected, |reason| Outcome::Setback(Setback::NotVisible(reason)))
+}
+
+/// A refresh that ended in a panic, as a result like any other.
+fn broken(known: &LiveWarehouse, began: Timestamp, panicked: &JoinError) -> Refreshed {
+    let label = format!("refresh of {}", known.warehouse.metadata.name);
+    Refreshed {
+        results: vec![landfall_core::discovery::Discovered { label, outcome: Err(Setback::Failed(panicked.to_string())) }],
+        hints: std::collections::BTreeMap::new(),
+        choices: Vec::new(),
+        asked: began,
+        requests: 0,
+        token_requests: 0,
+        complete_since: None,
+    }
+}

@@ -1,0 +1,210 @@
+//! Puts a snapshot of resources in force: derives receivers, subscriptions and credentials, notes statuses, and wishes for the
+//! refreshes that changes call for.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use landfall_core::matcher::IndexBuilder;
+use landfall_core::receiver::{Receiver, Sender};
+use landfall_core::refresh::{Extent, Occasion};
+use landfall_core::resource::status::{ConfigStatus, WarehouseStatus};
+use landfall_core::resource::{Kind, Resource, ResourceKey, Warehouse};
+use landfall_core::target::Target;
+use sha2::{Digest as _, Sha256};
+
+use crate::clock::now;
+use crate::controller::credentials::Credentials;
+use crate::controller::receivers::{Derived, Doors, Settings, derive};
+use crate::live::{Live, LiveWarehouse, ReceiverSummary};
+use crate::pipeline::Pipeline;
+use crate::resources::manifests::{Loaded, Snapshot};
+use crate::store::{ResourceRecord, ResourceWrite, StoreError};
+
+/// What stays the same from one snapshot to the next.
+pub struct Reconfigurer {
+    pub pipeline: Arc<Pipeline>,
+    pub settings: Settings,
+    pub shared_namespace: Option<String>,
+    pub by_type: HashMap<Sender, Receiver>,
+}
+
+impl Reconfigurer {
+    /// Puts a snapshot in force. What it replaces stays in force for requests and refreshes that have begun. If the store
+    /// cannot be written, the snapshot is in force all the same, and the error says that its statuses are not kept.
+    pub async fn apply(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        let now = now();
+        let derived = derive(snapshot, &self.settings);
+        for (name, problem) in derived.iter().flat_map(|derived| &derived.closed) {
+            tracing::warn!(receiver = name, problem, "a receiver cannot be reached");
+        }
+        let (credentials, problems) = Credentials::of(snapshot, self.shared_namespace.clone());
+        for problem in problems {
+            tracing::warn!(problem, "credentials cannot be used");
+        }
+        let mut changes = Changes::default();
+        let mut index = IndexBuilder::default();
+        let mut warehouses = HashMap::new();
+        for loaded in snapshot.resources.values() {
+            if let Resource::Warehouse(warehouse) = &loaded.resource {
+                let target = target_of(warehouse);
+                let (record, occasion) = self.note_warehouse(loaded, warehouse, &mut changes, now);
+                changes.wish(&target, warehouse, &record, occasion, now);
+                index.add(&target, &warehouse.subscriptions);
+                let live = LiveWarehouse { warehouse: Arc::new(warehouse.clone()), generation: record.generation };
+                warehouses.insert(target, live);
+            }
+        }
+        for derived in &derived {
+            self.note_config(derived, snapshot, &mut changes, now);
+        }
+        let gone = self.gone(snapshot);
+        self.pipeline.live.store(Arc::new(Live {
+            doors: Doors::of(&derived, &self.settings.base_url),
+            by_type: self.by_type.clone(),
+            index: index.build(),
+            warehouses,
+            receivers: self.summaries(&derived),
+            credentials: Arc::new(credentials),
+        }));
+        self.follow_up(changes, gone).await
+    }
+
+    async fn follow_up(&self, changes: Changes, gone: Vec<ResourceKey>) -> Result<(), StoreError> {
+        for write in &changes.writes {
+            self.pipeline.statuses.written(write.clone());
+        }
+        for key in &gone {
+            self.pipeline.statuses.remove(key);
+            if let (Kind::Warehouse, Some(namespace)) = (key.kind, &key.namespace) {
+                let target = Target::Warehouse { namespace: namespace.clone(), name: key.name.clone() };
+                self.pipeline.forget(&target);
+            }
+        }
+        for (target, extent, due) in changes.wishes {
+            self.pipeline.wish(&target, extent, due);
+        }
+        if changes.writes.is_empty() && gone.is_empty() {
+            return Ok(());
+        }
+        self.pipeline.store.put_resources(changes.writes, gone).await
+    }
+
+    /// The record of a Warehouse, and why all of it is to be looked at, if it is.
+    fn note_warehouse(
+        &self,
+        loaded: &Loaded,
+        warehouse: &Warehouse,
+        changes: &mut Changes,
+        now: Timestamp,
+    ) -> (ResourceRecord, Option<Occasion>) {
+        let key = loaded.resource.key();
+        let known = self.pipeline.statuses.record(&key);
+        let spec_hash = spec_hash(loaded);
+        let status: WarehouseStatus = serde_json::from_str(&known.status).unwrap_or_default();
+        let requested = warehouse.metadata.refresh_token().is_some_and(|token| token != status.last_handled_refresh);
+        if known.spec_hash == spec_hash {
+            let occasion = match known.refreshed {
+                _ if requested => Some(Occasion::Requested),
+                None => Some(Occasion::SpecChanged),
+                Some(_) => None,
+            };
+            return (known, occasion);
+        }
+        let generation = known.generation + 1;
+        let status = match status.conditions.is_empty() {
+            true => landfall_core::discovery::first_look_status(generation, now),
+            false => status,
+        };
+        let status = serde_json::to_string(&status).unwrap_or_default();
+        let record = ResourceRecord { generation, spec_hash, status, refreshed: None };
+        changes.writes.push(ResourceWrite { key, record: record.clone() });
+        (record, Some(if requested { Occasion::Requested } else { Occasion::SpecChanged }))
+    }
+
+    fn note_config(&self, derived: &Derived, snapshot: &Snapshot, changes: &mut Changes, now: Timestamp) {
+        let known = self.pipeline.statuses.record(&derived.key);
+        let Some(loaded) = snapshot.resources.get(&derived.key) else { return };
+        let spec_hash = spec_hash(loaded);
+        let generation = known.generation + i64::from(known.spec_hash != spec_hash);
+        let previous: ConfigStatus = serde_json::from_str(&known.status).unwrap_or_default();
+        let status = serde_json::to_string(&derived.status(&previous, generation, now)).unwrap_or_default();
+        let record = ResourceRecord { generation, spec_hash, status, refreshed: None };
+        if record != known {
+            changes.writes.push(ResourceWrite { key: derived.key.clone(), record });
+        }
+    }
+
+    fn summaries(&self, derived: &[Derived]) -> Vec<ReceiverSummary> {
+        let mut summaries = Vec::new();
+        for derived in derived {
+            summaries.extend(derived.open.iter().map(|(door, receiver)| ReceiverSummary {
+                receiver: receiver.name().to_string(),
+                sender: Some(receiver.sender()),
+                url: Some(door.url().to_owned()),
+                problem: None,
+            }));
+            summaries.extend(derived.closed.iter().map(|(name, problem)| ReceiverSummary {
+                receiver: format!("{} {}/{name}", derived.key.kind, derived.key.name),
+                sender: None,
+                url: None,
+                problem: Some(problem.clone()),
+            }));
+        }
+        let mut by_type: Vec<&Sender> = self.by_type.keys().collect();
+        by_type.sort_unstable();
+        summaries.extend(by_type.into_iter().filter_map(|sender| {
+            Some(ReceiverSummary {
+                receiver: self.by_type.get(sender)?.name().to_string(),
+                sender: Some(*sender),
+                url: Some(self.settings.base_url.join(&format!("/webhook?type={}", sender.type_name()))),
+                problem: None,
+            })
+        }));
+        summaries
+    }
+
+    /// Resources that there is a record of and that exist no more.
+    fn gone(&self, snapshot: &Snapshot) -> Vec<ResourceKey> {
+        let present: HashSet<&ResourceKey> = snapshot.resources.keys().collect();
+        self.pipeline.statuses.keys().into_iter().filter(|key| !present.contains(key)).collect()
+    }
+}
+
+#[derive(Default)]
+struct Changes {
+    writes: Vec<ResourceWrite>,
+    wishes: Vec<(Target, Extent, Timestamp)>,
+}
+
+impl Changes {
+    fn wish(
+        &mut self,
+        target: &Target,
+        warehouse: &Warehouse,
+        record: &ResourceRecord,
+        occasion: Option<Occasion>,
+        now: Timestamp,
+    ) {
+        let (extent, due) = match (occasion, record.refreshed) {
+            (Some(occasion), _) => (Extent::Full(occasion), now),
+            (None, None) => (Extent::Full(Occasion::SpecChanged), now),
+            (None, Some(refreshed)) => {
+                let interval = SignedDuration::try_from(warehouse.interval.duration).unwrap_or(SignedDuration::MAX);
+                (Extent::Full(Occasion::Interval), refreshed.checked_add(interval).unwrap_or(Timestamp::MAX))
+            }
+        };
+        self.wishes.push((target.clone(), extent, due));
+    }
+}
+
+fn target_of(warehouse: &Warehouse) -> Target {
+    let metadata = &warehouse.metadata;
+    Target::Warehouse { namespace: metadata.namespace.clone().unwrap_or_default(), name: metadata.name.clone() }
+}
+
+/// Tells specs apart, as the API server's generation does.
+fn spec_hash(loaded: &Loaded) -> String {
+    let spec = loaded.manifest.get("spec").map(ToString::to_string).unwrap_or_default();
+    Sha256::digest(spec).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+}

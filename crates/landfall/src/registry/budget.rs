@@ -1,0 +1,290 @@
+//! Decides when the next request may go to a host, and who goes first; must not know what the request asks.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// Which work goes first when a host's budget is short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Priority {
+    /// Something happened, and somebody waits for it.
+    Event,
+    /// A routine look; it gives way, though never for good.
+    Poll,
+}
+
+/// The longest a host's own `Retry-After` can stop us; a longer one is most likely a mistake.
+pub(super) const MAX_PAUSE: Duration = Duration::from_secs(15 * 60);
+/// After so many events in a row a waiting poll goes, so that a flood of events cannot stop polling.
+const EVENTS_BEFORE_A_POLL: u32 = 7;
+/// Waiters a host may have; beyond that, waiting would outlast every deadline anyway.
+const MAX_WAITERS: usize = 10_000;
+/// Hosts remembered; idle ones are forgotten first.
+const MAX_HOSTS: usize = 4_096;
+
+/// What the budget of every host allows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allowance {
+    pub(super) requests_per_second: u32,
+    pub(super) concurrency: usize,
+}
+
+/// Why a request did not get its turn before its deadline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OutOfBudget {
+    /// When it is worth asking again, where known.
+    pub(super) retry_after: Option<Duration>,
+}
+
+/// What a host last said of its own quota.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Quota {
+    /// Requests left, as the host counts them (`ratelimit-remaining`).
+    pub remaining: u64,
+    /// The whole quota (`ratelimit-limit`), where it says.
+    pub limit: Option<u64>,
+    /// The window in seconds that the quota is counted in, where it says.
+    pub window_seconds: Option<u64>,
+}
+
+/// The budgets of all hosts, by `host:port`.
+#[derive(Debug)]
+pub(super) struct Budgets {
+    allowance: Allowance,
+    hosts: Mutex<HashMap<String, Arc<HostBudget>>>,
+}
+
+impl Budgets {
+    pub(super) fn new(allowance: Allowance) -> Self {
+        Self {
+            allowance,
+            hosts: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// The budget of a host, made on first use.
+    pub(super) fn of(&self, host: &str) -> Arc<HostBudget> {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(budget) = hosts.get(host) {
+            return Arc::clone(budget);
+        }
+        if hosts.len() >= MAX_HOSTS {
+            hosts.retain(|_, budget| Arc::strong_count(budget) > 1 || !budget.is_idle());
+        }
+        let budget = Arc::new(HostBudget::new(self.allowance));
+        hosts.insert(host.to_owned(), Arc::clone(&budget));
+        budget
+    }
+
+    /// What a host last said of its quota, if we know the host and it said anything.
+    pub(super) fn quota(&self, host: &str) -> Option<Quota> {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        hosts.get(host).and_then(|budget| budget.state().quota.clone())
+    }
+}
+
+/// One host's budget: a rate with a small burst, a number of requests at once, and pauses the host asks for.
+#[derive(Debug)]
+pub(super) struct HostBudget {
+    interval: Duration,
+    burst_allowance: Duration,
+    concurrency: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// When the bucket would be full again: the generic cell rate algorithm's theoretical arrival time.
+    full_at: Instant,
+    paused_until: Option<Instant>,
+    in_flight: usize,
+    waiters: BTreeMap<(Priority, u64), Arc<Notify>>,
+    next_number: u64,
+    events_in_a_row: u32,
+    quota: Option<Quota>,
+}
+
+impl State {
+    /// Who goes next.
+    fn head(&self) -> Option<(Priority, u64)> {
+        let first = self.waiters.keys().next().copied()?;
+        if first.0 == Priority::Event && self.events_in_a_row >= EVENTS_BEFORE_A_POLL {
+            let first_poll = self
+                .waiters
+                .range((Priority::Poll, 0)..)
+                .next()
+                .map(|(place, _)| *place);
+            return Some(first_poll.unwrap_or(first));
+        }
+        Some(first)
+    }
+
+    fn wake_head(&self) {
+        if let Some(waiter) = self.head().and_then(|place| self.waiters.get(&place)) {
+            waiter.notify_one();
+        }
+    }
+}
+
+/// What a waiter learns when it looks.
+enum Turn {
+    Granted,
+    /// It is first, and may go at this time at the earliest.
+    At(Instant),
+    /// Somebody else, or a request in flight, must finish first.
+    Later,
+}
+
+impl HostBudget {
+    fn new(allowance: Allowance) -> Self {
+        let rate = allowance.requests_per_second.max(1);
+        let interval = Duration::from_secs(1) / rate;
+        Self {
+            interval,
+            // A quarter of a second's requests may go at once: a look at one tag needs two or three.
+            burst_allowance: interval * (rate / 4).saturating_sub(1),
+            concurrency: allowance.concurrency.max(1),
+            state: Mutex::new(State {
+                full_at: Instant::now(),
+                paused_until: None,
+                in_flight: 0,
+                waiters: BTreeMap::new(),
+                next_number: 0,
+                events_in_a_row: 0,
+                quota: None,
+            }),
+        }
+    }
+
+    /// Waits for a turn until `deadline`; dropping the future gives the place up, dropping the permit ends the request.
+    pub(super) async fn acquire(
+        self: &Arc<Self>,
+        priority: Priority,
+        deadline: Instant,
+    ) -> Result<Permit, OutOfBudget> {
+        let place = Place::join(self, priority)?;
+        loop {
+            let wake_at = match self.look(place.key) {
+                Turn::Granted => {
+                    return Ok(Permit {
+                        budget: Arc::clone(self),
+                    });
+                }
+                Turn::At(time) => time.min(deadline),
+                Turn::Later => deadline,
+            };
+            let pause = self.pause_left();
+            let now = Instant::now();
+            if now >= deadline || pause.is_some_and(|pause| now + pause > deadline) {
+                return Err(OutOfBudget { retry_after: pause });
+            }
+            tokio::select! {
+                () = place.woken.notified() => {}
+                () = tokio::time::sleep_until(wake_at) => {}
+            }
+        }
+    }
+
+    /// Stops all requests to the host for a while; a pause is never shortened.
+    pub(super) fn pause_for(&self, wait: Duration) {
+        let until = Instant::now() + wait.min(MAX_PAUSE);
+        let mut state = self.state();
+        state.paused_until = Some(state.paused_until.map_or(until, |earlier| earlier.max(until)));
+    }
+
+    /// Keeps what the host said of its quota.
+    pub(super) fn note_quota(&self, quota: Quota) {
+        self.state().quota = Some(quota);
+    }
+
+    fn look(&self, key: (Priority, u64)) -> Turn {
+        let now = Instant::now();
+        let mut state = self.state();
+        if state.head() != Some(key) || state.in_flight >= self.concurrency {
+            return Turn::Later;
+        }
+        let by_rate = state.full_at.checked_sub(self.burst_allowance).unwrap_or(now);
+        let earliest = state.paused_until.map_or(by_rate, |until| until.max(by_rate));
+        if earliest > now {
+            return Turn::At(earliest);
+        }
+        state.full_at = state.full_at.max(now) + self.interval;
+        state.in_flight += 1;
+        state.events_in_a_row = if key.0 == Priority::Event {
+            state.events_in_a_row.saturating_add(1)
+        } else {
+            0
+        };
+        Turn::Granted
+    }
+
+    fn pause_left(&self) -> Option<Duration> {
+        let until = self.state().paused_until?;
+        until
+            .checked_duration_since(Instant::now())
+            .filter(|left| !left.is_zero())
+    }
+
+    fn is_idle(&self) -> bool {
+        let now = Instant::now();
+        let state = self.state();
+        state.in_flight == 0
+            && state.waiters.is_empty()
+            && state.full_at <= now
+            && state.paused_until.is_none_or(|until| until <= now)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place in a host's queue; leaving it, by turn or by cancellation, wakes whoever is first then.
+struct Place<'b> {
+    budget: &'b HostBudget,
+    key: (Priority, u64),
+    woken: Arc<Notify>,
+}
+
+impl<'b> Place<'b> {
+    fn join(budget: &'b HostBudget, priority: Priority) -> Result<Self, OutOfBudget> {
+        let mut state = budget.state();
+        if state.waiters.len() >= MAX_WAITERS {
+            return Err(OutOfBudget { retry_after: None });
+        }
+        let key = (priority, state.next_number);
+        state.next_number += 1;
+        let woken = Arc::new(Notify::new());
+        state.waiters.insert(key, Arc::clone(&woken));
+        Ok(Self { budget, key, woken })
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut state = self.budget.state();
+        state.waiters.remove(&self.key);
+        state.wake_head();
+    }
+}
+
+/// The right to one request; dropping it ends the request.
+#[derive(Debug)]
+pub(super) struct Permit {
+    budget: Arc<HostBudget>,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut state = self.budget.state();
+        state.in_flight = state.in_flight.saturating_sub(1);
+        state.wake_head();
+    }
+}
+
+#[cfg(test)]
+#[path = "tests/budget.rs"]
+mod tests;

@@ -1,0 +1,129 @@
+//! Holds the HTTP connections, by how TLS is checked and whether a proxy may stand between; must not know registries.
+
+use std::error::Error as _;
+use std::time::Duration;
+
+use reqwest::{Client, Url};
+
+use super::endpoint::is_loopback;
+use super::error::RegistryError;
+
+/// Whether a server's certificate must be proved (the opposite of `insecureSkipTLSVerify`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum TlsVerification {
+    /// The certificate must be valid for the host.
+    #[default]
+    Verify,
+    /// Any certificate will do.
+    Skip,
+}
+
+/// One pool of connections for each way to connect.
+pub(super) struct Connections {
+    proxied: Pools,
+    /// For this machine itself, where the environment's proxy does not apply.
+    direct: Pools,
+}
+
+struct Pools {
+    verified: Client,
+    unverified: Client,
+}
+
+/// Which pools to make.
+#[derive(Clone, Copy)]
+enum Route {
+    AsTheEnvironmentSays,
+    Direct,
+}
+
+impl Connections {
+    pub(super) fn new(
+        user_agent: &str,
+        connect_timeout: Duration,
+        idle_per_host: usize,
+    ) -> Result<Self, RegistryError> {
+        let pools = |route| {
+            let client = |tls| client(user_agent, connect_timeout, idle_per_host, route, tls);
+            Ok(Pools {
+                verified: client(TlsVerification::Verify)?,
+                unverified: client(TlsVerification::Skip)?,
+            })
+        };
+        Ok(Self {
+            proxied: pools(Route::AsTheEnvironmentSays)?,
+            direct: pools(Route::Direct)?,
+        })
+    }
+
+    /// The client for a URL.
+    pub(super) fn to(&self, url: &Url, tls: TlsVerification) -> &Client {
+        let pools = if is_loopback(url) { &self.direct } else { &self.proxied };
+        match tls {
+            TlsVerification::Verify => &pools.verified,
+            TlsVerification::Skip => &pools.unverified,
+        }
+    }
+}
+
+fn client(
+    user_agent: &str,
+    connect_timeout: Duration,
+    idle_per_host: usize,
+    route: Route,
+    tls: TlsVerification,
+) -> Result<Client, RegistryError> {
+    let mut builder = Client::builder()
+        .user_agent(user_agent)
+        .connect_timeout(connect_timeout)
+        .pool_max_idle_per_host(idle_per_host)
+        .referer(false)
+        // Redirects are followed by hand: where they lead, and with which headers, is for `site` to say.
+        .redirect(reqwest::redirect::Policy::none());
+    if let Route::Direct = route {
+        builder = builder.no_proxy();
+    }
+    if tls == TlsVerification::Skip {
+        builder = builder.tls_danger_accept_invalid_certs(true);
+    }
+    builder.build().map_err(|error| {
+        RegistryError::refused(format!(
+            "the HTTP client cannot be set up: {}",
+            innermost(&error.without_url())
+        ))
+    })
+}
+
+/// Whether a failure to connect may mean that the server does not speak TLS, rather than that its certificate is wrong:
+/// who shows a certificate we do not trust must not be asked in the clear instead.
+pub(super) fn may_speak_plain(error: &reqwest::Error) -> bool {
+    error.is_connect() && !error.is_timeout() && !certificate_is_wrong(error)
+}
+
+fn certificate_is_wrong(error: &reqwest::Error) -> bool {
+    let mut cause = error.source();
+    while let Some(current) = cause {
+        let inner = current
+            .downcast_ref::<std::io::Error>()
+            .and_then(std::io::Error::get_ref);
+        let tls = inner
+            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+            .or_else(|| current.downcast_ref::<rustls::Error>());
+        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
+            return true;
+        }
+        cause = current.source();
+    }
+    false
+}
+
+/// The innermost cause of an error, which says the most and names no URL.
+pub(super) fn innermost(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(current) = cause {
+        text = current.to_string();
+        cause = current.source();
+    }
+    text
+}

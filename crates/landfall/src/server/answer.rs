@@ -1,0 +1,148 @@
+//! Says what a sender is told, in the words and shapes of the program whose door it came through.
+
+use axum::body::Body;
+use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{HeaderValue, Response, StatusCode};
+use landfall_core::delivery::Entrance;
+use landfall_core::journal::EntryId;
+use landfall_core::receiver::Malformed;
+
+use crate::intake::Taken;
+
+/// Everything that a request can come to.
+#[derive(Debug)]
+pub enum Answer {
+    /// The intake has decided.
+    Taken(Taken),
+    /// No receiver has this path.
+    Unknown,
+    /// The proof is missing or wrong. It does not say which.
+    Rejected,
+    /// Anything but POST.
+    WrongMethod,
+    /// The body is longer than so many bytes.
+    TooLarge(usize),
+    /// The body did not come in time.
+    TooSlow,
+    /// The body broke off.
+    Broken,
+    /// The door by type was not told a type that it serves; the text says what it serves.
+    NoSuchType(String),
+    /// More is going on than may be.
+    Busy,
+}
+
+/// Seconds after which a sender may try again.
+const RETRY_AFTER_SECONDS: &str = "5";
+
+impl Answer {
+    /// The response, in the manner of the door.
+    pub fn at(self, entrance: Entrance) -> Response<Body> {
+        let id = self.id();
+        let status = self.status();
+        let mut response = match entrance {
+            Entrance::Path => json(status, &self),
+            Entrance::Type => text(status, self.words()),
+        };
+        let headers = response.headers_mut();
+        if let Some(id) = id
+            && let Ok(id) = HeaderValue::from_str(&id.to_string())
+        {
+            headers.insert("x-landfall-delivery", id);
+        }
+        match status {
+            StatusCode::METHOD_NOT_ALLOWED => {
+                headers.insert(ALLOW, HeaderValue::from_static("POST"));
+            }
+            StatusCode::SERVICE_UNAVAILABLE => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
+            }
+            // What is left of the body is not worth reading.
+            StatusCode::PAYLOAD_TOO_LARGE | StatusCode::REQUEST_TIMEOUT => {
+                headers.insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+        response
+    }
+
+    fn id(&self) -> Option<EntryId> {
+        match self {
+            Self::Taken(Taken::Accepted { id, .. } | Taken::Duplicate { id, .. } | Taken::Ignored { id, .. }) => Some(*id),
+            _ => None,
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Taken(Taken::Accepted { .. } | Taken::Duplicate { .. } | Taken::Ignored { .. }) => StatusCode::OK,
+            Self::Taken(Taken::Malformed(_)) | Self::NoSuchType(_) | Self::Broken => StatusCode::BAD_REQUEST,
+            Self::Taken(Taken::Unavailable(_)) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unknown => StatusCode::NOT_FOUND,
+            Self::Rejected => StatusCode::UNAUTHORIZED,
+            Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+        }
+    }
+
+    /// What the door by type says.
+    fn words(&self) -> String {
+        match self {
+            Self::Taken(Taken::Accepted { .. }) => "Webhook received and processing".to_owned(),
+            Self::Taken(Taken::Duplicate { of, .. }) => format!("Webhook received before, as delivery {of}"),
+            Self::Taken(Taken::Ignored { reason, .. }) => format!("Webhook ignored: {reason}"),
+            Self::Taken(Taken::Malformed(Malformed::Payload(problem))) => {
+                format!("failed to parse webhook payload: {problem}")
+            }
+            Self::Taken(Taken::Malformed(other)) => other.to_string(),
+            Self::Taken(Taken::Unavailable(_)) => "the webhook could not be stored; try again".to_owned(),
+            Self::Busy => "too many requests at once; try again".to_owned(),
+            Self::Unknown => "not found".to_owned(),
+            Self::Rejected => "unauthorized".to_owned(),
+            Self::WrongMethod => "method not allowed: use POST".to_owned(),
+            Self::TooLarge(_) => "request body too large".to_owned(),
+            Self::TooSlow => "the request body did not arrive in time".to_owned(),
+            Self::Broken => "failed to read request body".to_owned(),
+            Self::NoSuchType(words) => words.clone(),
+        }
+    }
+}
+
+/// Kargo's way: an object with `msg` or `error`, and a newline.
+fn json(status: StatusCode, answer: &Answer) -> Response<Body> {
+    let body = match answer {
+        Answer::Taken(Taken::Accepted { matched, .. }) => {
+            serde_json::json!({ "msg": format!("refreshed {matched} warehouse(s)") })
+        }
+        Answer::Taken(Taken::Duplicate { of, .. }) => {
+            serde_json::json!({ "msg": format!("duplicate of delivery {of}") })
+        }
+        Answer::Taken(Taken::Ignored { reason, .. }) => serde_json::json!({ "msg": format!("ignored: {reason}") }),
+        Answer::Taken(Taken::Malformed(problem)) => {
+            serde_json::json!({ "error": format!("invalid request body: {problem}") })
+        }
+        Answer::Unknown => serde_json::json!({}),
+        Answer::TooLarge(limit) => serde_json::json!({ "error": format!("content exceeds limit of {limit} bytes") }),
+        other => serde_json::json!({ "error": other.words() }),
+    };
+    respond(status, "application/json", format!("{body}\n"))
+}
+
+/// Image Updater's way: text, which ends in a newline and is not to be sniffed at unless all is well.
+fn text(status: StatusCode, words: String) -> Response<Body> {
+    let ok = status.is_success();
+    let body = if ok { words } else { format!("{words}\n") };
+    let mut response = respond(status, "text/plain; charset=utf-8", body);
+    if !ok {
+        response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    }
+    response
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}

@@ -1,0 +1,53 @@
+//! The door by path: `<base path>/<receiver type>/<hash>`, one address for each receiver of a project or the cluster.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{Method, Request};
+use axum::response::Response;
+use landfall_core::delivery::Entrance;
+use landfall_core::receiver::Receiver;
+
+use super::Door;
+use super::answer::Answer;
+use crate::intake::Taken;
+
+/// Kargo's limit.
+const BODY_LIMIT: usize = 2 << 20;
+
+/// Takes a delivery for the receivers behind the request's path.
+pub(super) async fn receive(
+    State(door): State<Door>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request<Body>,
+) -> Response {
+    let receivers = door.intake.live.load().doors.behind(request.uri().path()).to_vec();
+    let answer = match receivers.as_slice() {
+        [] => Answer::Unknown,
+        _ if request.method() != Method::POST => Answer::WrongMethod,
+        receivers => take(&door, receivers, peer, request).await,
+    };
+    answer.at(Entrance::Path)
+}
+
+/// Almost always there is one receiver. Where two derive the same path, each gets the delivery, and the sender the first
+/// answer that is no success.
+async fn take(door: &Door, receivers: &[Receiver], peer: SocketAddr, request: Request<Body>) -> Answer {
+    let request = match door.read(request, BODY_LIMIT).await {
+        Ok(request) => request,
+        Err(answer) => return answer,
+    };
+    let mut total: Option<Taken> = None;
+    for receiver in receivers {
+        let Ok(delivery) = receiver.authenticate(request.clone()) else { return Answer::Rejected };
+        let taken = door.intake.take(delivery, receiver.reach().clone(), peer).await;
+        match (&mut total, taken) {
+            (_, refused @ (Taken::Malformed(_) | Taken::Unavailable(_))) => return Answer::Taken(refused),
+            (Some(Taken::Accepted { matched, .. }), Taken::Accepted { matched: more, .. }) => *matched += more,
+            (Some(Taken::Accepted { .. }), _) => {}
+            (total, taken) => *total = Some(taken),
+        }
+    }
+    total.map_or(Answer::Unknown, Answer::Taken)
+}

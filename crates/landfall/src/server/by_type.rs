@@ -1,0 +1,74 @@
+//! The door by type: `/webhook?type=…`, or the header `X-Registry-Type`, one secret for each sender.
+
+use std::net::SocketAddr;
+
+use axum::body::Body;
+use axum::extract::{ConnectInfo, State};
+use axum::http::{Method, Request};
+use axum::response::Response;
+use landfall_core::delivery::Entrance;
+use landfall_core::receiver::{Receiver, Sender};
+
+use super::Door;
+use super::answer::Answer;
+use super::body::query;
+use crate::live::Live;
+
+/// Image Updater's limit.
+const BODY_LIMIT: usize = 1 << 20;
+
+/// So much of an unknown type is said back, in characters: enough to see a slip of the pen.
+const ECHOED: usize = 64;
+
+/// Takes a delivery for the receiver of the type that the request names.
+pub(super) async fn receive(
+    State(door): State<Door>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    request: Request<Body>,
+) -> Response {
+    let answer = if request.method() == Method::POST {
+        let receiver = receiver(&door.intake.live.load(), &request);
+        match receiver {
+            Err(answer) => answer,
+            Ok(receiver) => take(&door, &receiver, peer, request).await,
+        }
+    } else {
+        Answer::WrongMethod
+    };
+    answer.at(Entrance::Type)
+}
+
+/// The receiver that the request names; what is wrong with the name is told in the peer's words.
+fn receiver(live: &Live, request: &Request<Body>) -> Result<Receiver, Answer> {
+    if live.by_type.is_empty() {
+        let words = "no webhook handlers are registered; configure at least one *-webhook-secret";
+        return Err(Answer::NoSuchType(words.to_owned()));
+    }
+    let parameters = query(request.uri());
+    let named = parameters.iter().find(|(name, _)| name == "type").map(|(_, value)| value.as_str());
+    let header = request.headers().get("x-registry-type").and_then(|value| value.to_str().ok());
+    let named = named.filter(|named| !named.is_empty()).or(header).unwrap_or_default();
+    let known = Sender::from_type_name(named).and_then(|sender| live.by_type.get(&sender));
+    known.cloned().ok_or_else(|| {
+        let mut supported: Vec<&str> = live.by_type.keys().map(|sender| sender.type_name()).collect();
+        supported.sort_unstable();
+        let supported = supported.join(", ");
+        Answer::NoSuchType(match named {
+            "" => format!("missing registry type parameter. Supported types: {supported}"),
+            _ => {
+                let named: String = named.chars().take(ECHOED).collect();
+                format!("invalid registry type: {named}. Supported types: {supported}")
+            }
+        })
+    })
+}
+
+async fn take(door: &Door, receiver: &Receiver, peer: SocketAddr, request: Request<Body>) -> Answer {
+    match door.read(request, BODY_LIMIT).await {
+        Err(answer) => answer,
+        Ok(request) => match receiver.authenticate(request) {
+            Err(_rejected) => Answer::Rejected,
+            Ok(delivery) => Answer::Taken(door.intake.take(delivery, receiver.reach().clone(), peer).await),
+        },
+    }
+}

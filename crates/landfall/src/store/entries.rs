@@ -1,0 +1,349 @@
+//! Writes and reads journal entries: what came in, what was made of it, and what is still to be matched.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use landfall_core::event::Event;
+use landfall_core::journal::{DedupeKey, EntryId, Lasting, Retention, Verdict};
+use landfall_core::matcher::Explanation;
+use landfall_core::receiver::Reach;
+use landfall_core::target::Target;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde::{Deserialize, Serialize};
+
+use super::work::Hint;
+use super::writer::Writing;
+use super::{Store, StoreError};
+
+/// A delivery on its way into the journal. Texts are JSON already, so that the writer's thread does not make them.
+pub struct NewEntry {
+    pub received: Timestamp,
+    pub sender: &'static str,
+    pub receiver: String,
+    pub reach: Reach,
+    pub peer: String,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    pub contents: Recorded,
+}
+
+/// What was read from a delivery.
+pub enum Recorded {
+    /// Events to follow up, unless they are known already.
+    Events(Vec<NewReport>),
+    /// Nothing of interest, and why.
+    Ignored(String),
+    /// It was refused, and why.
+    Malformed(String),
+}
+
+/// An event with what makes it the same as another one.
+pub struct NewReport {
+    pub key: DedupeKey,
+    pub event: Event,
+}
+
+/// What the journal made of a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acceptance {
+    /// It is on the disk and will be followed up.
+    New(EntryId),
+    /// It is on the disk as the repetition of an earlier one.
+    Duplicate { id: EntryId, of: EntryId },
+    /// It is on the disk, and nothing follows from it.
+    Recorded(EntryId),
+}
+
+/// An entry as it is shown.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Entry {
+    pub id: EntryId,
+    pub received: Timestamp,
+    pub sender: String,
+    pub receiver: String,
+    pub peer: String,
+    pub verdict: Verdict,
+    #[serde(skip_serializing_if = "String::is_empty", default)]
+    pub reason: String,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub duplicate_of: Option<EntryId>,
+    pub events: Vec<Event>,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub matched: Option<Timestamp>,
+}
+
+/// Which entries to list.
+#[derive(Clone, Debug, Default)]
+pub struct EntryFilter {
+    /// Only those with a target that was given up.
+    pub dead: bool,
+    /// At most this many, the newest first.
+    pub limit: usize,
+}
+
+/// An entry that is still to be matched.
+pub struct Unmatched {
+    pub id: EntryId,
+    pub received: Timestamp,
+    pub reach: Reach,
+    pub events: Vec<Event>,
+}
+
+const COLUMNS: &str =
+    "id, received, sender, receiver, peer, verdict, reason, duplicate_of, events, matched, headers, body, explanation";
+
+/// An entry with everything that is kept of it.
+pub struct WholeEntry {
+    pub entry: Entry,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    pub explanations: Vec<Explanation>,
+}
+
+impl Store {
+    /// Writes a delivery, unless every event of it is known; then it writes that. `window` bounds how long equal contents
+    /// count as the same.
+    pub async fn accept(&self, entry: NewEntry, window: Duration) -> Result<Acceptance, StoreError> {
+        let headers = json(&entry.headers);
+        let reach = json(&entry.reach);
+        let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
+        self.write(move |writing| insert(writing, &entry, &headers, &reach, window)).await
+    }
+
+    /// The oldest entries that are still to be matched.
+    pub async fn unmatched(&self, limit: usize) -> Result<Vec<Unmatched>, StoreError> {
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT id, received, reach, events FROM entries INDEXED BY entries_unmatched
+                 WHERE verdict = 'accepted' AND matched IS NULL ORDER BY id LIMIT ?1",
+            )?;
+            let rows = statement.query_map([limit], |row| {
+                Ok(Unmatched {
+                    id: EntryId::from_i64(row.get(0)?),
+                    received: time(row.get(1)?),
+                    reach: parsed(row, 2)?,
+                    events: parsed(row, 3)?,
+                })
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// Writes what matching found, together with the work that follows from it.
+    pub async fn plan(&self, planned: Vec<(EntryId, Vec<Explanation>, Vec<(Target, Vec<Hint>)>)>, now: Timestamp) -> Result<(), StoreError> {
+        self.write(move |writing| {
+            for (id, explanations, targets) in &planned {
+                let changed = writing
+                    .connection
+                    .prepare_cached("UPDATE entries SET matched = ?2, explanation = ?3 WHERE id = ?1 AND matched IS NULL")?
+                    .execute(params![id.as_i64(), now.as_millisecond(), json(explanations)])?;
+                if changed == 1 {
+                    for (target, hints) in targets {
+                        super::work::insert(writing.connection, *id, target, hints, now)?;
+                    }
+                }
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Entries, the newest first, each with the number of its targets by state.
+    pub async fn entries(&self, filter: EntryFilter) -> Result<Vec<(Entry, BTreeMap<String, usize>)>, StoreError> {
+        self.read(move |connection| {
+            let dead = if filter.dead { "WHERE id IN (SELECT entry FROM work WHERE summary = 'dead')" } else { "" };
+            let sql = format!("SELECT {COLUMNS} FROM entries {dead} ORDER BY id DESC LIMIT ?1");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map([filter.limit], entry)?;
+            let entries: Vec<Entry> = rows.collect::<rusqlite::Result<_>>()?;
+            let count = |entry: Entry| Ok((entry.clone(), super::work::counts(connection, entry.id)?));
+            entries.into_iter().map(count).collect()
+        })
+        .await
+    }
+
+    /// One entry, whole.
+    pub async fn entry(&self, id: EntryId) -> Result<Option<WholeEntry>, StoreError> {
+        self.read(move |connection| {
+            let sql = format!("SELECT {COLUMNS} FROM entries WHERE id = ?1");
+            connection
+                .query_row(&sql, [id.as_i64()], |row| {
+                    let explanations: Option<String> = row.get(12)?;
+                    Ok(WholeEntry {
+                        entry: entry(row)?,
+                        headers: parsed(row, 10)?,
+                        body: row.get(11)?,
+                        explanations: explanations.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+                    })
+                })
+                .optional()
+        })
+        .await
+    }
+
+    /// Lets finished entries go, a slice at a time so that nobody waits for it. Says whether there is more to do.
+    pub async fn prune(&self, retention: Retention, now: Timestamp) -> Result<bool, StoreError> {
+        const SLICE: u64 = 500;
+        self.write(move |writing| {
+            let connection = writing.connection;
+            let total: u64 = connection.query_row("SELECT count(*) FROM entries", [], |row| row.get(0))?;
+            let aged = doomed(connection, Some(retention.oldest_kept(now)), SLICE)?;
+            let surplus = doomed(connection, None, retention.surplus(total).min(SLICE))?;
+            let more = aged.len() as u64 == SLICE || surplus.len() as u64 == SLICE;
+            for (id, keys) in aged.into_iter().chain(surplus) {
+                remove(connection, id, &keys)?;
+            }
+            Ok(more)
+        })
+        .await
+    }
+}
+
+pub(super) fn last_id(connection: &Connection) -> rusqlite::Result<EntryId> {
+    let last: Option<i64> = connection.query_row("SELECT max(id) FROM entries", [], |row| row.get(0))?;
+    Ok(EntryId::from_i64(last.unwrap_or_default()))
+}
+
+fn insert(
+    writing: &mut Writing<'_>,
+    entry: &NewEntry,
+    headers: &str,
+    reach: &str,
+    window: i64,
+) -> rusqlite::Result<Acceptance> {
+    let connection = writing.connection;
+    let received = entry.received.as_millisecond();
+    let (mut fresh, mut known) = (Vec::new(), None);
+    let (verdict, reason) = match &entry.contents {
+        Recorded::Ignored(reason) => (Verdict::Ignored, reason.clone()),
+        Recorded::Malformed(reason) => (Verdict::Malformed, reason.clone()),
+        Recorded::Events(reports) => {
+            for report in reports {
+                match known_since(connection, report.key, received, window)? {
+                    Some(id) => known = Some(id),
+                    None => fresh.push(report),
+                }
+            }
+            match known {
+                Some(of) if fresh.is_empty() => (Verdict::Duplicate, format!("a repetition of {of}")),
+                Some(of) => (Verdict::Accepted, format!("some of its events are a repetition of {of}")),
+                None => (Verdict::Accepted, String::new()),
+            }
+        }
+    };
+    let id = writing.ids.next(entry.received);
+    let events: Vec<&Event> = fresh.iter().map(|report| &report.event).collect();
+    let keys: Vec<u8> = fresh.iter().flat_map(|report| report.key.digest).collect();
+    let duplicate_of = known.filter(|_| verdict == Verdict::Duplicate);
+    connection
+        .prepare_cached(
+            "INSERT INTO entries (id, received, sender, receiver, reach, peer, headers, body, verdict, reason,
+                                  duplicate_of, events, keys)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        )?
+        .execute(params![
+            id.as_i64(),
+            received,
+            entry.sender,
+            entry.receiver,
+            reach,
+            entry.peer,
+            headers,
+            entry.body,
+            verdict.as_str(),
+            reason,
+            duplicate_of.map(EntryId::as_i64),
+            json(&events),
+            keys,
+        ])?;
+    for report in &fresh {
+        connection
+            .prepare_cached("INSERT OR REPLACE INTO seen (key, entry, at) VALUES (?1, ?2, ?3)")?
+            .execute(params![report.key.digest, id.as_i64(), received])?;
+    }
+    Ok(match (verdict, duplicate_of) {
+        (_, Some(of)) => Acceptance::Duplicate { id, of },
+        (Verdict::Accepted, None) => Acceptance::New(id),
+        _ => Acceptance::Recorded(id),
+    })
+}
+
+/// The entry that brought the same event before, if that still counts. An entry that was given up does not count: whoever
+/// sends it again wants it to be tried again.
+fn known_since(connection: &Connection, key: DedupeKey, now: i64, window: i64) -> rusqlite::Result<Option<EntryId>> {
+    let known: Option<(i64, i64)> = connection
+        .prepare_cached("SELECT entry, at FROM seen WHERE key = ?1")?
+        .query_row([key.digest], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((entry, at)) = known else { return Ok(None) };
+    let counts = match key.lasts {
+        Lasting::Always => true,
+        Lasting::Window => now.abs_diff(at) < window.unsigned_abs(),
+    };
+    let dead = connection
+        .prepare_cached("SELECT 1 FROM work WHERE entry = ?1 AND summary = 'dead' LIMIT 1")?
+        .exists([entry])?;
+    Ok((counts && !dead).then(|| EntryId::from_i64(entry)))
+}
+
+/// The oldest finished entries with their keys: those below `floor`, or any. Work that waits keeps its entry; work that was
+/// given up keeps it until it is too old.
+fn doomed(connection: &Connection, floor: Option<EntryId>, limit: u64) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
+    let unfinished = if floor.is_some() { "due IS NOT NULL" } else { "(due IS NOT NULL OR summary = 'dead')" };
+    let sql = format!(
+        "SELECT id, keys FROM entries WHERE id < ?1 AND (verdict <> 'accepted' OR matched IS NOT NULL)
+         AND NOT EXISTS (SELECT 1 FROM work WHERE work.entry = entries.id AND {unfinished}) ORDER BY id LIMIT ?2"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let floor = floor.map_or(i64::MAX, EntryId::as_i64);
+    let rows = statement.query_map(params![floor, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+fn remove(connection: &Connection, id: i64, keys: &[u8]) -> rusqlite::Result<()> {
+    for table in ["attempts WHERE entry", "work WHERE entry", "entries WHERE id"] {
+        connection.prepare_cached(&format!("DELETE FROM {table} = ?1"))?.execute([id])?;
+    }
+    for key in keys.chunks(16) {
+        connection.prepare_cached("DELETE FROM seen WHERE key = ?1 AND entry = ?2")?.execute(params![key, id])?;
+    }
+    Ok(())
+}
+
+fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
+    let verdict: String = row.get(5)?;
+    Ok(Entry {
+        id: EntryId::from_i64(row.get(0)?),
+        received: time(row.get(1)?),
+        sender: row.get(2)?,
+        receiver: row.get(3)?,
+        peer: row.get(4)?,
+        verdict: Verdict::from_word(&verdict).ok_or(rusqlite::Error::InvalidQuery)?,
+        reason: row.get(6)?,
+        duplicate_of: row.get::<_, Option<i64>>(7)?.map(EntryId::from_i64),
+        events: parsed(row, 8)?,
+        matched: row.get::<_, Option<i64>>(9)?.map(time),
+    })
+}
+
+/// A value of ours as JSON text.
+pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
+    // Our own types have text keys and finite numbers; there is nothing in them that JSON cannot hold.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A column of JSON text as a value of ours.
+pub(super) fn parsed<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
+/// A column of milliseconds as a time.
+pub(super) fn time(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap_or_default()
+}

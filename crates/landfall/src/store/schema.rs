@@ -1,0 +1,25 @@
+//! The tables, and how an older file becomes a current one.
+
+use rusqlite::Connection;
+
+use super::BUSY;
+
+/// Each step takes the schema one version further; `user_version` counts them. A step that has shipped is never changed.
+const STEPS: [&str; 1] = [include_str!("schema/1.sql")];
+
+/// Makes the file current and sets the connection up for the writer.
+pub(super) fn prepare(connection: &Connection) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    // FULL: a commit is on the disk before it returns, which is what a 2xx promises.
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version > STEPS.len() {
+        return Err(format!("it was written by a newer version of landfall (schema {version})").into());
+    }
+    for (step, sql) in STEPS.iter().enumerate().skip(version) {
+        connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} PRAGMA user_version = {}; COMMIT;", step + 1))?;
+    }
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}

@@ -1,0 +1,264 @@
+//! Writes and reads what entries still have to do for targets, and the attempts at it.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use landfall_core::artifact::Tag;
+use landfall_core::journal::{Attempt, EntryId, Work};
+use landfall_core::repository::Repository;
+use landfall_core::target::Target;
+use rusqlite::{Connection, OptionalExtension as _, params};
+use serde::{Deserialize, Serialize};
+
+use super::entries::{json, parsed, time};
+use super::{ResourceWrite, Store, StoreError};
+
+/// Where an event says to look. It is no more than that.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Hint {
+    /// The repository.
+    pub repository: Repository,
+    /// The tag; absent where any may have changed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub tag: Option<Tag>,
+}
+
+/// Work of one entry that waits.
+#[derive(Clone, Debug)]
+pub struct WaitingWork {
+    pub entry: EntryId,
+    pub work: Work,
+    pub hints: Vec<Hint>,
+}
+
+/// Work of one entry, with its history.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkRecord {
+    pub target: Target,
+    pub work: Work,
+    pub hints: Vec<Hint>,
+    pub attempts: Vec<AttemptRecord>,
+}
+
+/// One attempt, with what it did and when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AttemptRecord {
+    pub attempt: Attempt,
+    pub began: Timestamp,
+    /// When the registry had been asked.
+    pub asked: Timestamp,
+    /// When the choice was made.
+    pub chose: Timestamp,
+    /// What came of it, in words.
+    pub outcome: String,
+    /// Requests to the registry that this refresh made, shared by all entries that it served.
+    pub requests: u32,
+    /// Requests to a token service, or to find out how to authenticate.
+    pub token_requests: u32,
+    /// What each subscription chose, in words.
+    pub choices: Vec<String>,
+    /// How many entries the refresh served.
+    pub served: usize,
+}
+
+/// How a refresh changes the store: everything at once, or nothing.
+pub struct Settlement {
+    pub target: Target,
+    pub resource: Option<ResourceWrite>,
+    /// The state that each entry's work had, the state that it has now, and the attempt.
+    pub work: Vec<(EntryId, Work, Work, AttemptRecord)>,
+}
+
+impl Store {
+    /// Targets with work that waits, each with the earliest time that it is due.
+    pub async fn waiting_targets(&self) -> Result<Vec<(Target, Timestamp)>, StoreError> {
+        self.read(|connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT target, min(due) FROM work WHERE due IS NOT NULL GROUP BY target")?;
+            let rows = statement.query_map([], |row| Ok((target(row.get(0)?)?, time(row.get(1)?))))?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// All work of a target that waits, whenever it is due.
+    pub async fn waiting(&self, target: &Target) -> Result<Vec<WaitingWork>, StoreError> {
+        let target = target.to_string();
+        self.read(move |connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT entry, state, hints FROM work INDEXED BY work_unfinished
+                 WHERE target = ?1 AND due IS NOT NULL ORDER BY entry",
+            )?;
+            let rows = statement.query_map([target], |row| {
+                Ok(WaitingWork { entry: EntryId::from_i64(row.get(0)?), work: parsed(row, 1)?, hints: parsed(row, 2)? })
+            })?;
+            rows.collect()
+        })
+        .await
+    }
+
+    /// Everything that an entry does or did.
+    pub async fn work_of(&self, entry: EntryId) -> Result<Vec<WorkRecord>, StoreError> {
+        self.read(move |connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT target, state, hints FROM work WHERE entry = ?1 ORDER BY target")?;
+            let rows = statement.query_map([entry.as_i64()], |row| {
+                Ok((row.get::<_, String>(0)?, parsed(row, 1)?, parsed(row, 2)?))
+            })?;
+            let mut records = Vec::new();
+            for row in rows {
+                let (name, work, hints) = row?;
+                let attempts = attempts(connection, entry, &name)?;
+                records.push(WorkRecord { target: target(name)?, work, hints, attempts });
+            }
+            Ok(records)
+        })
+        .await
+    }
+
+    /// Writes what a refresh did. Work whose state has changed meanwhile, by a replay, stays as it is.
+    pub async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
+        self.write(move |writing| {
+            let connection = writing.connection;
+            if let Some(resource) = &settlement.resource {
+                resource.write(connection)?;
+            }
+            for (entry, before, after, record) in &settlement.work {
+                update(connection, *entry, &settlement.target, before, after)?;
+                insert_attempt(connection, *entry, &settlement.target, record)?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes an entry's work up again: what was given up or, if nothing was, all of it. Returns the targets; empty when
+    /// the entry has none.
+    pub async fn replay(&self, entry: EntryId, now: Timestamp) -> Result<Vec<Target>, StoreError> {
+        self.write(move |writing| {
+            let connection = writing.connection;
+            let mut statement =
+                connection.prepare_cached("SELECT target, state, summary = 'dead' FROM work WHERE entry = ?1")?;
+            let rows = statement.query_map([entry.as_i64()], |row| Ok((row.get(0)?, parsed(row, 1)?, row.get(2)?)))?;
+            let all: Vec<(String, Work, bool)> = rows.collect::<rusqlite::Result<_>>()?;
+            let any_dead = all.iter().any(|(_, _, dead)| *dead);
+            let mut replayed = Vec::new();
+            for (name, work, dead) in all {
+                if dead || !any_dead {
+                    let target = target(name)?;
+                    update(connection, entry, &target, &work, &work.clone().replayed(now))?;
+                    replayed.push(target);
+                }
+            }
+            Ok(replayed)
+        })
+        .await
+    }
+}
+
+/// How many targets of an entry are in which state.
+pub(super) fn counts(connection: &Connection, entry: EntryId) -> rusqlite::Result<BTreeMap<String, usize>> {
+    let mut statement =
+        connection.prepare_cached("SELECT summary, count(*) FROM work WHERE entry = ?1 GROUP BY summary")?;
+    let rows = statement.query_map([entry.as_i64()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    rows.collect()
+}
+
+pub(super) fn insert(
+    connection: &Connection,
+    entry: EntryId,
+    target: &Target,
+    hints: &[Hint],
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    let work = Work::accepted(now);
+    connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO work (entry, target, state, summary, due, hints) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            entry.as_i64(),
+            target.to_string(),
+            json(&work),
+            work.summary().as_str(),
+            due(&work),
+            json(hints)
+        ])?;
+    Ok(())
+}
+
+fn update(
+    connection: &Connection,
+    entry: EntryId,
+    target: &Target,
+    before: &Work,
+    after: &Work,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE work SET state = ?4, summary = ?5, due = ?6 WHERE entry = ?1 AND target = ?2 AND state = ?3",
+        )?
+        .execute(params![
+            entry.as_i64(),
+            target.to_string(),
+            json(before),
+            json(after),
+            after.summary().as_str(),
+            due(after)
+        ])?;
+    Ok(())
+}
+
+fn due(work: &Work) -> Option<i64> {
+    match work {
+        Work::Waiting { due, .. } => Some(due.as_millisecond()),
+        Work::Done { .. } | Work::Dead { .. } => None,
+    }
+}
+
+fn insert_attempt(
+    connection: &Connection,
+    entry: EntryId,
+    target: &Target,
+    record: &AttemptRecord,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO attempts (entry, target, replay, number, record) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            entry.as_i64(),
+            target.to_string(),
+            record.attempt.replay,
+            record.attempt.number,
+            json(record)
+        ])?;
+    Ok(())
+}
+
+fn attempts(connection: &Connection, entry: EntryId, target: &str) -> rusqlite::Result<Vec<AttemptRecord>> {
+    let mut statement = connection
+        .prepare_cached("SELECT record FROM attempts WHERE entry = ?1 AND target = ?2 ORDER BY replay, number")?;
+    let rows = statement.query_map(params![entry.as_i64(), target], |row| parsed(row, 0))?;
+    rows.collect()
+}
+
+fn target(name: String) -> rusqlite::Result<Target> {
+    name.parse().map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
+/// The state of an entry's work for a target, for tests of the store.
+#[cfg(test)]
+pub(super) fn state(connection: &Connection, entry: EntryId, target: &Target) -> rusqlite::Result<Option<Work>> {
+    connection
+        .query_row(
+            "SELECT state FROM work WHERE entry = ?1 AND target = ?2",
+            params![entry.as_i64(), target.to_string()],
+            |row| parsed(row, 0),
+        )
+        .optional()
+}

@@ -1,0 +1,128 @@
+//! The one thread that writes: it takes whatever waits and commits it together, so that many deliveries share one sync.
+
+use std::sync::Arc;
+use std::thread;
+
+use landfall_core::journal::{EntryId, EntryIds};
+use rusqlite::Connection;
+use tokio::sync::{mpsc, oneshot};
+
+use super::{Store, StoreError};
+
+/// What one write may use.
+pub(super) struct Writing<'a> {
+    pub connection: &'a Connection,
+    pub ids: &'a mut EntryIds,
+}
+
+/// At most this many writes share a commit; more would make the first of them wait.
+const BATCH: usize = 256;
+/// At most this many writes wait. Beyond it, saying no at once is kinder than an answer that comes too late.
+const WAITING: usize = 4096;
+
+#[derive(Clone)]
+pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
+
+/// A write and whoever waits for its result. It may run twice: a commit that fails as a whole is tried one by one.
+trait Job: Send {
+    fn run(&mut self, writing: &mut Writing<'_>) -> rusqlite::Result<()>;
+    fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
+}
+
+struct Pending<T, F> {
+    write: F,
+    result: Option<T>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Job for Pending<T, F>
+where
+    T: Send,
+    F: FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send,
+{
+    fn run(&mut self, writing: &mut Writing<'_>) -> rusqlite::Result<()> {
+        self.result = Some((self.write)(writing)?);
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, outcome: Result<(), StoreError>) {
+        let Self { result, reply, .. } = *self;
+        let answer = outcome.and_then(|()| result.ok_or(StoreError::Overloaded));
+        // Whoever asked may have gone; what was written stays written.
+        let _ = reply.send(answer);
+    }
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection, last: EntryId, file: Arc<str>) -> std::io::Result<Self> {
+        let (sender, receiver) = mpsc::channel(WAITING);
+        let work = move || Loop { connection, ids: EntryIds::after(last), file }.run(receiver);
+        thread::Builder::new().name("journal".to_owned()).spawn(work)?;
+        Ok(Self(sender))
+    }
+}
+
+impl Store {
+    /// Writes durably: when this returns `Ok`, it is on the disk. A caller that goes away does not stop the write.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        let job = Box::new(Pending { write, result: None, reply });
+        self.writer.0.try_send(job).map_err(|refused| match refused {
+            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => self.unavailable(&"the writer has stopped"),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(self.unavailable(&"the writer has stopped")))
+    }
+}
+
+struct Loop {
+    connection: Connection,
+    ids: EntryIds,
+    file: Arc<str>,
+}
+
+impl Loop {
+    fn run(mut self, mut receiver: mpsc::Receiver<Box<dyn Job>>) {
+        let mut jobs = Vec::with_capacity(BATCH);
+        while receiver.blocking_recv_many(&mut jobs, BATCH) > 0 {
+            match self.commit(&mut jobs) {
+                Ok(()) => jobs.drain(..).for_each(|job| job.answer(Ok(()))),
+                Err(error) if jobs.len() == 1 => self.refuse(&mut jobs, &error),
+                Err(_) => self.commit_one_by_one(&mut jobs),
+            }
+        }
+    }
+
+    /// One bad write must not take its neighbours with it.
+    fn commit_one_by_one(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
+        for job in jobs.drain(..) {
+            let mut alone = vec![job];
+            match self.commit(&mut alone) {
+                Ok(()) => alone.drain(..).for_each(|job| job.answer(Ok(()))),
+                Err(error) => self.refuse(&mut alone, &error),
+            }
+        }
+    }
+
+    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+        let mut writing = Writing { connection: &self.connection, ids: &mut self.ids };
+        let done = jobs.iter_mut().try_for_each(|job| job.run(&mut writing));
+        let done = done.and_then(|()| self.connection.execute_batch("COMMIT"));
+        if done.is_err() && !self.connection.is_autocommit() {
+            // The transaction may be over already; if rolling back fails, the next BEGIN says so.
+            let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        done
+    }
+
+    fn refuse(&self, jobs: &mut Vec<Box<dyn Job>>, error: &rusqlite::Error) {
+        for job in jobs.drain(..) {
+            let problem = error.to_string();
+            job.answer(Err(StoreError::Unavailable { file: self.file.to_string(), problem }));
+        }
+    }
+}
