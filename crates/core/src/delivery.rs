@@ -16,12 +16,18 @@ pub struct Unverified {
 impl Unverified {
     /// The first value of a header; `name` in lower case.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_slice())
+        self.headers
+            .iter()
+            .find(|(given, _)| given == name)
+            .map(|(_, value)| value.as_slice())
     }
 
     /// The first value of a query parameter.
     pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.query.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .find(|(given, _)| given == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -105,6 +111,10 @@ const KEPT_HEADERS: [&str; 12] = [
 
 fn presentable((name, value): (String, Vec<u8>)) -> (String, String) {
     let kept = KEPT_HEADERS.contains(&name.as_str()) || name.starts_with("ce-");
-    let value = if kept { String::from_utf8_lossy(&value).into_owned() } else { "[removed]".to_owned() };
+    let value = if kept {
+        String::from_utf8_lossy(&value).into_owned()
+    } else {
+        "[removed]".to_owned()
+    };
     (name, value)
 }

@@ -27,7 +27,10 @@ impl PathDoor {
         hash.update(secret.expose());
         let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         let tail = format!("/{}/{hex}", sender.path_segment());
-        Self { path: format!("{}{tail}", base.path), url: format!("{}{}{tail}", base.origin, base.path) }
+        Self {
+            path: format!("{}{tail}", base.path),
+            url: format!("{}{}{tail}", base.origin, base.path),
+        }
     }
 
     /// The path of the request, the base path included, for example `/hooks/dockerhub/804b…`.
@@ -93,7 +96,10 @@ impl BaseUrl {
             }
         }
         let path = segments.iter().map(|segment| format!("/{segment}")).collect();
-        Ok(Self { origin: format!("{scheme}{host}"), path })
+        Ok(Self {
+            origin: format!("{scheme}{host}"),
+            path,
+        })
     }
 
     /// The URL of another address of the same server, which the base path does not stand in front of.
@@ -113,7 +119,9 @@ mod tests {
 
     fn path(base: &str, project: &str, receiver: &str, secret: &str) -> String {
         let base = BaseUrl::parse(base).unwrap();
-        PathDoor::derive(&base, Sender::DockerHub, project, receiver, &secret.into()).url().to_owned()
+        PathDoor::derive(&base, Sender::DockerHub, project, receiver, &secret.into())
+            .url()
+            .to_owned()
     }
 
     /// The first two hashes are the published ones of Kargo's documentation, whose secrets end in a newline.
@@ -149,7 +157,11 @@ mod tests {
             ("https://a.example?x=1", Err(BaseUrlError::Extra)),
         ] {
             let parsed = BaseUrl::parse(text);
-            assert_eq!(parsed.as_ref().map(BaseUrl::path).map_err(|e| e), expected.as_ref().map(|p| *p), "{text}");
+            assert_eq!(
+                parsed.as_ref().map(BaseUrl::path).map_err(|e| e),
+                expected.as_ref().map(|p| *p),
+                "{text}"
+            );
         }
     }
 

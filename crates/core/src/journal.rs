@@ -7,7 +7,7 @@ mod retention;
 mod work;
 
 pub use backoff::{Backoff, RetryPolicy};
-pub use entry::{DedupeKey, EntryId, EntryIds, Verdict};
+pub use entry::{DedupeKey, EntryId, EntryIds, Lasting, NotAnEntryId, Verdict};
 pub use retention::Retention;
 pub use work::{Attempt, Outcome, Setback, Work, WorkSummary};
 

@@ -6,21 +6,21 @@
 //! **Nothing here does I/O.** There is no clock, environment, file, socket, randomness or async runtime in this crate: time
 //! and chance come in as arguments. Nothing here knows HTTP libraries, databases, Kubernetes clients or YAML.
 
-pub mod repository;
 pub mod artifact;
-pub mod secret;
+pub mod repository;
 pub mod resource;
+pub mod secret;
 
-pub mod door;
 pub mod delivery;
-pub mod receiver;
+pub mod discovery;
+pub mod door;
 pub mod event;
 pub mod journal;
 pub mod matcher;
-pub mod target;
+pub mod receiver;
 pub mod refresh;
-pub mod discovery;
 pub mod selection;
+pub mod target;
 
 pub mod go;
 pub mod semver;

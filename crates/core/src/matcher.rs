@@ -49,7 +49,9 @@ impl IndexBuilder {
         let mut wishes: HashMap<Repository, Vec<(String, Arc<Filter>)>> = HashMap::new();
         for subscription in subscriptions {
             self.subscriptions += 1;
-            let Some(repository) = repository_of(&subscription.source) else { continue };
+            let Some(repository) = repository_of(&subscription.source) else {
+                continue;
+            };
             let text = format!("{:?}", subscription.source);
             let filter = self
                 .compiled
@@ -67,7 +69,10 @@ impl IndexBuilder {
                     .entry(repository.clone())
                     .or_default()
                     .entry(texts.clone())
-                    .or_insert_with(|| Group { filters: filters.clone(), targets: Vec::new() })
+                    .or_insert_with(|| Group {
+                        filters: filters.clone(),
+                        targets: Vec::new(),
+                    })
                     .targets
                     .push(target.clone());
             }
@@ -77,11 +82,22 @@ impl IndexBuilder {
     /// The index of all that was added.
     pub fn build(mut self) -> Index {
         let flatten = |groups: HashMap<Repository, BTreeMap<Vec<String>, Group>>| -> Groups {
-            groups.into_iter().map(|(repository, groups)| (repository, groups.into_values().collect())).collect()
+            groups
+                .into_iter()
+                .map(|(repository, groups)| (repository, groups.into_values().collect()))
+                .collect()
         };
         let everywhere = flatten(self.groups.remove(&None).unwrap_or_default());
-        let by_project = self.groups.into_iter().filter_map(|(scope, groups)| Some((scope?, flatten(groups)))).collect();
-        Index { everywhere, by_project, subscriptions: self.subscriptions }
+        let by_project = self
+            .groups
+            .into_iter()
+            .filter_map(|(scope, groups)| Some((scope?, flatten(groups))))
+            .collect();
+        Index {
+            everywhere,
+            by_project,
+            subscriptions: self.subscriptions,
+        }
     }
 }
 
@@ -126,8 +142,12 @@ pub struct Line {
 impl Explanation {
     /// The targets that want the event, each once.
     pub fn wanted_by(&self) -> Vec<&Target> {
-        let mut targets: Vec<&Target> =
-            self.lines.iter().filter(|line| line.wanted).flat_map(|line| &line.targets).collect();
+        let mut targets: Vec<&Target> = self
+            .lines
+            .iter()
+            .filter(|line| line.wanted)
+            .flat_map(|line| &line.targets)
+            .collect();
         targets.sort();
         targets.dedup();
         targets
@@ -147,7 +167,11 @@ impl Index {
     /// How many targets within `reach` want the event. This is all that a request waits for.
     pub fn count(&self, event: &Event, reach: &Reach) -> usize {
         let wanted = |group: &&Group| group.filters.iter().any(|filter| filter.verdict(event).is_ok());
-        self.groups(event, reach).iter().filter(wanted).map(|group| group.targets.len()).sum()
+        self.groups(event, reach)
+            .iter()
+            .filter(wanted)
+            .map(|group| group.targets.len())
+            .sum()
     }
 
     /// The verdict on every subscription within `reach` to the event's repository.
@@ -181,7 +205,10 @@ impl Index {
             Event::ArtifactPushed(pushed) => Repository::Image(pushed.repository.clone()),
             Event::GitRefPushed(pushed) => Repository::Git(pushed.repository.clone()),
         };
-        groups.and_then(|groups| groups.get(&repository)).map(Vec::as_slice).unwrap_or_default()
+        groups
+            .and_then(|groups| groups.get(&repository))
+            .map(Vec::as_slice)
+            .unwrap_or_default()
     }
 }
 

@@ -79,7 +79,9 @@ impl Plan {
                 if let Some((_, occasion)) = slot.full.take_if(|(due, _)| *due <= now) {
                     extent = Extent::Full(occasion);
                 }
-                slot.hinted = slot.hinted.filter(|hinted| matches!(extent, Extent::Hinted) && *hinted > now);
+                slot.hinted = slot
+                    .hinted
+                    .filter(|hinted| matches!(extent, Extent::Hinted) && *hinted > now);
                 slot.running = true;
             });
             begun.push((target, extent));
@@ -155,7 +157,10 @@ mod tests {
     }
 
     fn target(name: &str) -> Target {
-        Target::Warehouse { namespace: "shop".into(), name: name.into() }
+        Target::Warehouse {
+            namespace: "shop".into(),
+            name: name.into(),
+        }
     }
 
     const INTERVAL: Extent = Extent::Full(Occasion::Interval);

@@ -59,7 +59,12 @@ mod tests {
     #[test]
     fn a_secret_matches_itself_alone() {
         let secret = SecretBytes::from("soylent green");
-        for (offered, expected) in [("soylent green", true), ("soylent green\n", false), ("", false), ("S", false)] {
+        for (offered, expected) in [
+            ("soylent green", true),
+            ("soylent green\n", false),
+            ("", false),
+            ("S", false),
+        ] {
             assert_eq!(secret.matches(offered.as_bytes()), expected, "{offered:?}");
         }
     }

@@ -45,7 +45,10 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, NotATarget> {
         text.strip_prefix("Warehouse ")
             .and_then(|rest| rest.split_once('/'))
-            .map(|(namespace, name)| Self::Warehouse { namespace: namespace.to_owned(), name: name.to_owned() })
+            .map(|(namespace, name)| Self::Warehouse {
+                namespace: namespace.to_owned(),
+                name: name.to_owned(),
+            })
             .ok_or_else(|| NotATarget(text.to_owned()))
     }
 }
@@ -58,6 +61,8 @@ impl Serialize for Target {
 
 impl<'de> Deserialize<'de> for Target {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }

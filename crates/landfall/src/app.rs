@@ -36,9 +36,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     install_crypto();
     let store = Store::open(&config.data_dir)?;
     let snapshot = manifests::watch(&config.manifests)?;
-    let listener = server::bind(config.listen).await.with_context(|| {
-        format!("--listen {}: the address cannot be listened at", config.listen)
-    })?;
+    let listener = server::bind(config.listen)
+        .await
+        .with_context(|| format!("--listen {}: the address cannot be listened at", config.listen))?;
     let base_url = match config.base_url {
         Some(base_url) => base_url,
         None => BaseUrl::parse(&format!("http://{}", listener.address)).context("the base URL")?,
@@ -52,18 +52,38 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let live = Arc::new(ArcSwap::from_pointee(Live::default()));
     let arrivals = Arc::new(Notify::new());
     let registry = RegistryClient::new(config.registry).context("--registry-mirror")?;
-    let discovery = Discovery { registry, catalogs: Arc::new(Catalogs::default()), store: store.clone() };
+    let discovery = Discovery {
+        registry,
+        catalogs: Arc::new(Catalogs::default()),
+        store: store.clone(),
+    };
     let statuses = Arc::new(Statuses::new(store.resources().await?));
-    let pipeline =
-        Pipeline::new(live.clone(), discovery, statuses, config.retries, config.retention, arrivals.clone());
-    let settings = Settings { base_url, system_namespace: config.system_namespace };
-    let reconfigurer =
-        Reconfigurer { pipeline: pipeline.clone(), settings, shared_namespace: config.shared_namespace, by_type };
+    let pipeline = Pipeline::new(
+        live.clone(),
+        discovery,
+        statuses,
+        config.retries,
+        config.retention,
+        arrivals.clone(),
+    );
+    let settings = Settings {
+        base_url,
+        system_namespace: config.system_namespace,
+    };
+    let reconfigurer = Reconfigurer {
+        pipeline: pipeline.clone(),
+        settings,
+        shared_namespace: config.shared_namespace,
+        by_type,
+    };
     let first = snapshot.borrow().clone();
     reconfigurer.apply(&first).await?;
 
     let socket = admin::bind(&config.data_dir).context("the admin socket")?;
-    let admin_routes = admin::routes(Admin { pipeline: pipeline.clone(), snapshot: snapshot.clone() });
+    let admin_routes = admin::routes(Admin {
+        pipeline: pipeline.clone(),
+        snapshot: snapshot.clone(),
+    });
     tokio::spawn(async move {
         if let Err(error) = axum::serve(socket, admin_routes).await {
             tracing::error!(%error, "the admin API has stopped");
@@ -72,7 +92,12 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     tokio::spawn(follow(snapshot, reconfigurer));
     tokio::spawn(pipeline.run());
 
-    let intake = Intake { live, store, arrivals, dedupe_window: config.dedupe_window };
+    let intake = Intake {
+        live,
+        store,
+        arrivals,
+        dedupe_window: config.dedupe_window,
+    };
     tracing::info!(
         address = %listener.address,
         manifests = %config.manifests.display(),
@@ -80,7 +105,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         resources = first.resources.len(),
         "landfall is ready"
     );
-    listener.serve(server::routes(intake, config.limits), config.limits, stopped()?).await;
+    listener
+        .serve(server::routes(intake, config.limits), config.limits, stopped()?)
+        .await;
     tracing::info!("landfall has stopped; what is unfinished goes on with the next start");
     Ok(())
 }
@@ -90,7 +117,10 @@ async fn follow(mut snapshot: watch::Receiver<Arc<Snapshot>>, reconfigurer: Reco
     while snapshot.changed().await.is_ok() {
         let current = snapshot.borrow_and_update().clone();
         match reconfigurer.apply(&current).await {
-            Ok(()) => tracing::info!(resources = current.resources.len(), "the manifests have changed and are in force"),
+            Ok(()) => tracing::info!(
+                resources = current.resources.len(),
+                "the manifests have changed and are in force"
+            ),
             Err(error) => tracing::error!(%error, "the manifests are in force, but their statuses could not be kept"),
         }
     }

@@ -53,7 +53,11 @@ impl Intake {
             }
             Ok(contents) => {
                 let live = self.live.load();
-                matched = contents.reports.iter().map(|report| live.index.count(&report.event, &reach)).sum();
+                matched = contents
+                    .reports
+                    .iter()
+                    .map(|report| live.index.count(&report.event, &reach))
+                    .sum();
                 let reports = contents.reports.iter().enumerate().map(|(position, report)| NewReport {
                     key: DedupeKey::of(delivery.receiver(), report, delivery.body(), position),
                     event: report.event.clone(),
@@ -61,7 +65,10 @@ impl Intake {
                 Recorded::Events(reports.collect())
             }
         };
-        let accepted = self.store.accept(new_entry(&delivery, reach, peer, contents), self.dedupe_window).await;
+        let accepted = self
+            .store
+            .accept(new_entry(&delivery, reach, peer, contents), self.dedupe_window)
+            .await;
         match (accepted, read) {
             (Ok(_), Err(malformed)) => Taken::Malformed(malformed),
             (Err(error), Err(malformed)) => {

@@ -39,7 +39,7 @@ pub struct Pipeline {
 }
 
 /// Entries that are matched and written together.
-const BATCH: usize = 256;
+const BATCH: u32 = 256;
 /// The plan is looked at this often even if nothing seems due: clocks jump, and a wake-up must not be all there is.
 const PATROL: Duration = Duration::from_secs(15);
 /// How long to wait when the store cannot be read or written.
@@ -59,13 +59,27 @@ impl Pipeline {
     ) -> Arc<Self> {
         let store = discovery.store.clone();
         let (plan, replanned) = (Mutex::default(), Notify::new());
-        Arc::new(Self { live, store, discovery, statuses, retries, retention, arrivals, plan, replanned })
+        Arc::new(Self {
+            live,
+            store,
+            discovery,
+            statuses,
+            retries,
+            retention,
+            arrivals,
+            plan,
+            replanned,
+        })
     }
 
     /// Takes up what an earlier process left, and runs until the process ends.
     pub async fn run(self: Arc<Self>) {
         self.resume().await;
-        tokio::join!(self.clone().match_arrivals(), self.clone().begin_refreshes(), self.prune());
+        tokio::join!(
+            self.clone().match_arrivals(),
+            self.clone().begin_refreshes(),
+            self.prune()
+        );
     }
 
     /// Wishes for a refresh.
@@ -90,7 +104,9 @@ impl Pipeline {
     }
 
     async fn resume(&self) {
-        let waiting = self.persist("the unfinished work", || self.store.waiting_targets()).await;
+        let waiting = self
+            .persist("the unfinished work", || self.store.waiting_targets())
+            .await;
         for (target, due) in waiting {
             self.wish(&target, Extent::Hinted, due);
         }
@@ -100,7 +116,9 @@ impl Pipeline {
         loop {
             // Asked for before the look, so that what arrives during the look is not slept through.
             let arrival = self.arrivals.notified();
-            let unmatched = self.persist("entries to be matched", || self.store.unmatched(BATCH)).await;
+            let unmatched = self
+                .persist("entries to be matched", || self.store.unmatched(BATCH))
+                .await;
             if unmatched.is_empty() {
                 arrival.await;
                 continue;
@@ -116,14 +134,18 @@ impl Pipeline {
         let planned: Vec<_> = unmatched
             .iter()
             .map(|entry| {
-                let explanations: Vec<Explanation> =
-                    entry.events.iter().map(|event| live.index.explain(event, &entry.reach)).collect();
+                let explanations: Vec<Explanation> = entry
+                    .events
+                    .iter()
+                    .map(|event| live.index.explain(event, &entry.reach))
+                    .collect();
                 let work = hints_by_target(&entry.events, &explanations);
                 targets.extend(work.iter().map(|(target, _)| target.clone()));
                 (entry.id, explanations, work)
             })
             .collect();
-        self.persist("what matching found", || self.store.plan(planned.clone(), now)).await;
+        self.persist("what matching found", || self.store.plan(planned.clone(), now))
+            .await;
         targets.sort();
         targets.dedup();
         for target in targets {
@@ -152,7 +174,9 @@ impl Pipeline {
     /// One refresh of one target, from the work that waits for it to its settlement.
     async fn refresh(self: Arc<Self>, target: Target, extent: Extent) {
         let began = now();
-        let waiting = self.persist("the work of a target", || self.store.waiting(&target)).await;
+        let waiting = self
+            .persist("the work of a target", || self.store.waiting(&target))
+            .await;
         let known = self.live.load().warehouses.get(&target).cloned();
         let next = match known {
             None => self.settle_for_nobody(&target, &waiting, began).await,
@@ -213,10 +237,14 @@ fn hints_by_target(events: &[Event], explanations: &[Explanation]) -> Vec<(Targe
     let mut targets: BTreeMap<&Target, Vec<Hint>> = BTreeMap::new();
     for (event, explanation) in events.iter().zip(explanations) {
         let hint = match event {
-            Event::ArtifactPushed(pushed) => {
-                Hint { repository: Repository::Image(pushed.repository.clone()), tag: pushed.tag.clone() }
-            }
-            Event::GitRefPushed(pushed) => Hint { repository: Repository::Git(pushed.repository.clone()), tag: None },
+            Event::ArtifactPushed(pushed) => Hint {
+                repository: Repository::Image(pushed.repository.clone()),
+                tag: pushed.tag.clone(),
+            },
+            Event::GitRefPushed(pushed) => Hint {
+                repository: Repository::Git(pushed.repository.clone()),
+                tag: None,
+            },
         };
         for target in explanation.wanted_by() {
             let hints = targets.entry(target).or_default();
@@ -225,7 +253,10 @@ fn hints_by_target(events: &[Event], explanations: &[Explanation]) -> Vec<(Targe
             }
         }
     }
-    targets.into_iter().map(|(target, hints)| (target.clone(), hints)).collect()
+    targets
+        .into_iter()
+        .map(|(target, hints)| (target.clone(), hints))
+        .collect()
 }
 
 /// Where the waiting work wants to look, each with the time since which a look counts: the latest at which any of it became
@@ -249,5 +280,8 @@ fn until(due: Timestamp) -> Duration {
 /// A full refresh some time from now.
 fn full(occasion: Occasion, from: Timestamp, delay: Duration) -> (Extent, Timestamp) {
     let delay = SignedDuration::try_from(delay).unwrap_or(SignedDuration::MAX);
-    (Extent::Full(occasion), from.checked_add(delay).unwrap_or(Timestamp::MAX))
+    (
+        Extent::Full(occasion),
+        from.checked_add(delay).unwrap_or(Timestamp::MAX),
+    )
 }

@@ -51,7 +51,10 @@ impl Reconfigurer {
                 let (record, occasion) = self.note_warehouse(loaded, warehouse, &mut changes, now);
                 changes.wish(&target, warehouse, &record, occasion, now);
                 index.add(&target, &warehouse.subscriptions);
-                let live = LiveWarehouse { warehouse: Arc::new(warehouse.clone()), generation: record.generation };
+                let live = LiveWarehouse {
+                    warehouse: Arc::new(warehouse.clone()),
+                    generation: record.generation,
+                };
                 warehouses.insert(target, live);
             }
         }
@@ -77,7 +80,10 @@ impl Reconfigurer {
         for key in &gone {
             self.pipeline.statuses.remove(key);
             if let (Kind::Warehouse, Some(namespace)) = (key.kind, &key.namespace) {
-                let target = Target::Warehouse { namespace: namespace.clone(), name: key.name.clone() };
+                let target = Target::Warehouse {
+                    namespace: namespace.clone(),
+                    name: key.name.clone(),
+                };
                 self.pipeline.forget(&target);
             }
         }
@@ -102,7 +108,10 @@ impl Reconfigurer {
         let known = self.pipeline.statuses.record(&key);
         let spec_hash = spec_hash(loaded);
         let status: WarehouseStatus = serde_json::from_str(&known.status).unwrap_or_default();
-        let requested = warehouse.metadata.refresh_token().is_some_and(|token| token != status.last_handled_refresh);
+        let requested = warehouse
+            .metadata
+            .refresh_token()
+            .is_some_and(|token| token != status.last_handled_refresh);
         if known.spec_hash == spec_hash {
             let occasion = match known.refreshed {
                 _ if requested => Some(Occasion::Requested),
@@ -117,21 +126,46 @@ impl Reconfigurer {
             false => status,
         };
         let status = serde_json::to_string(&status).unwrap_or_default();
-        let record = ResourceRecord { generation, spec_hash, status, refreshed: None };
-        changes.writes.push(ResourceWrite { key, record: record.clone() });
-        (record, Some(if requested { Occasion::Requested } else { Occasion::SpecChanged }))
+        let record = ResourceRecord {
+            generation,
+            spec_hash,
+            status,
+            refreshed: None,
+        };
+        changes.writes.push(ResourceWrite {
+            key,
+            record: record.clone(),
+        });
+        (
+            record,
+            Some(if requested {
+                Occasion::Requested
+            } else {
+                Occasion::SpecChanged
+            }),
+        )
     }
 
     fn note_config(&self, derived: &Derived, snapshot: &Snapshot, changes: &mut Changes, now: Timestamp) {
         let known = self.pipeline.statuses.record(&derived.key);
-        let Some(loaded) = snapshot.resources.get(&derived.key) else { return };
+        let Some(loaded) = snapshot.resources.get(&derived.key) else {
+            return;
+        };
         let spec_hash = spec_hash(loaded);
         let generation = known.generation + i64::from(known.spec_hash != spec_hash);
         let previous: ConfigStatus = serde_json::from_str(&known.status).unwrap_or_default();
         let status = serde_json::to_string(&derived.status(&previous, generation, now)).unwrap_or_default();
-        let record = ResourceRecord { generation, spec_hash, status, refreshed: None };
+        let record = ResourceRecord {
+            generation,
+            spec_hash,
+            status,
+            refreshed: None,
+        };
         if record != known {
-            changes.writes.push(ResourceWrite { key: derived.key.clone(), record });
+            changes.writes.push(ResourceWrite {
+                key: derived.key.clone(),
+                record,
+            });
         }
     }
 
@@ -157,7 +191,11 @@ impl Reconfigurer {
             Some(ReceiverSummary {
                 receiver: self.by_type.get(sender)?.name().to_string(),
                 sender: Some(*sender),
-                url: Some(self.settings.base_url.join(&format!("/webhook?type={}", sender.type_name()))),
+                url: Some(
+                    self.settings
+                        .base_url
+                        .join(&format!("/webhook?type={}", sender.type_name())),
+                ),
                 problem: None,
             })
         }));
@@ -167,7 +205,12 @@ impl Reconfigurer {
     /// Resources that there is a record of and that exist no more.
     fn gone(&self, snapshot: &Snapshot) -> Vec<ResourceKey> {
         let present: HashSet<&ResourceKey> = snapshot.resources.keys().collect();
-        self.pipeline.statuses.keys().into_iter().filter(|key| !present.contains(key)).collect()
+        self.pipeline
+            .statuses
+            .keys()
+            .into_iter()
+            .filter(|key| !present.contains(key))
+            .collect()
     }
 }
 
@@ -191,7 +234,10 @@ impl Changes {
             (None, None) => (Extent::Full(Occasion::SpecChanged), now),
             (None, Some(refreshed)) => {
                 let interval = SignedDuration::try_from(warehouse.interval.duration).unwrap_or(SignedDuration::MAX);
-                (Extent::Full(Occasion::Interval), refreshed.checked_add(interval).unwrap_or(Timestamp::MAX))
+                (
+                    Extent::Full(Occasion::Interval),
+                    refreshed.checked_add(interval).unwrap_or(Timestamp::MAX),
+                )
             }
         };
         self.wishes.push((target.clone(), extent, due));
@@ -200,11 +246,18 @@ impl Changes {
 
 fn target_of(warehouse: &Warehouse) -> Target {
     let metadata = &warehouse.metadata;
-    Target::Warehouse { namespace: metadata.namespace.clone().unwrap_or_default(), name: metadata.name.clone() }
+    Target::Warehouse {
+        namespace: metadata.namespace.clone().unwrap_or_default(),
+        name: metadata.name.clone(),
+    }
 }
 
 /// Tells specs apart, as the API server's generation does.
 fn spec_hash(loaded: &Loaded) -> String {
     let spec = loaded.manifest.get("spec").map(ToString::to_string).unwrap_or_default();
-    Sha256::digest(spec).iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(spec)
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -20,12 +20,20 @@ pub struct Statuses {
 impl Statuses {
     /// What an earlier process left.
     pub fn new(records: HashMap<ResourceKey, ResourceRecord>) -> Self {
-        Self { records: Mutex::new(records), failures: Mutex::default() }
+        Self {
+            records: Mutex::new(records),
+            failures: Mutex::default(),
+        }
     }
 
     /// The record of a resource; that of a resource never seen where there is none.
     pub fn record(&self, key: &ResourceKey) -> ResourceRecord {
-        let unseen = ResourceRecord { generation: 0, spec_hash: String::new(), status: "{}".to_owned(), refreshed: None };
+        let unseen = ResourceRecord {
+            generation: 0,
+            spec_hash: String::new(),
+            status: "{}".to_owned(),
+            refreshed: None,
+        };
         self.lock().get(key).cloned().unwrap_or(unseen)
     }
 
@@ -45,7 +53,15 @@ impl Statuses {
         let spec_hash = self.record(key).spec_hash;
         // Statuses have text keys and finite numbers, which JSON can hold.
         let status = serde_json::to_string(status).unwrap_or_default();
-        ResourceWrite { key: key.clone(), record: ResourceRecord { generation, spec_hash, status, refreshed } }
+        ResourceWrite {
+            key: key.clone(),
+            record: ResourceRecord {
+                generation,
+                spec_hash,
+                status,
+                refreshed,
+            },
+        }
     }
 
     /// The store has it: from now on it is what is shown. A newer spec that was noted meanwhile stays.
@@ -84,8 +100,10 @@ impl Statuses {
 /// The resource behind a target.
 pub fn key_of(target: &Target) -> ResourceKey {
     match target {
-        Target::Warehouse { namespace, name } => {
-            ResourceKey { kind: Kind::Warehouse, namespace: Some(namespace.clone()), name: name.clone() }
-        }
+        Target::Warehouse { namespace, name } => ResourceKey {
+            kind: Kind::Warehouse,
+            namespace: Some(namespace.clone()),
+            name: name.clone(),
+        },
     }
 }

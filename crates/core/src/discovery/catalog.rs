@@ -49,8 +49,13 @@ impl Catalog {
 
     /// Whether a look at the tag that began at `since` or later is on record, in vain or not.
     pub fn looked_since(&self, tag: &Tag, since: Timestamp) -> bool {
-        let seen = self.tags.get(tag).and_then(Option::as_ref).map(|observation| observation.seen);
-        seen.max(self.absent.get(tag).copied()).is_some_and(|looked| looked >= since)
+        let seen = self
+            .tags
+            .get(tag)
+            .and_then(Option::as_ref)
+            .map(|observation| observation.seen);
+        seen.max(self.absent.get(tag).copied())
+            .is_some_and(|looked| looked >= since)
     }
 
     /// Notes what a look found.
@@ -71,7 +76,9 @@ impl Catalog {
     pub fn take_listing(&mut self, listed: impl IntoIterator<Item = Tag>, began: Timestamp) {
         let mut tags: BTreeMap<Tag, Option<Observation>> = listed.into_iter().map(|tag| (tag, None)).collect();
         for (tag, observation) in std::mem::take(&mut self.tags) {
-            let fresh = observation.as_ref().is_some_and(|observation| observation.seen >= began);
+            let fresh = observation
+                .as_ref()
+                .is_some_and(|observation| observation.seen >= began);
             match tags.get_mut(&tag) {
                 Some(known) => *known = observation,
                 None if fresh => {

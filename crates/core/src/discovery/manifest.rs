@@ -93,7 +93,11 @@ pub fn read_manifest(media_type: &str, body: &[u8]) -> Result<Manifest, Unusable
     let value: Value =
         serde_json::from_slice(body).map_err(|error| Unusable(format!("its manifest is not JSON: {error}")))?;
     let declared = value.get("mediaType").and_then(Value::as_str).unwrap_or_default();
-    let known = if is_index(media_type) || is_image(media_type) { media_type } else { declared };
+    let known = if is_index(media_type) || is_image(media_type) {
+        media_type
+    } else {
+        declared
+    };
     let annotations = texts(value.get("annotations"));
     let created = created_in(&annotations);
     if is_index(known) || (!is_image(known) && value.get("manifests").is_some()) {
@@ -101,22 +105,37 @@ pub fn read_manifest(media_type: &str, body: &[u8]) -> Result<Manifest, Unusable
         if children.is_empty() {
             return Err(Unusable("its index names no image for a known platform".to_owned()));
         }
-        return Ok(Manifest::Index { annotations, created, children });
+        return Ok(Manifest::Index {
+            annotations,
+            created,
+            children,
+        });
     }
     if !is_image(known) {
-        return Err(Unusable(format!("its manifest has the media type {known:?}, which is no image")));
+        return Err(Unusable(format!(
+            "its manifest has the media type {known:?}, which is no image"
+        )));
     }
     let config = value.get("config");
-    let config_type = config.and_then(|config| config.get("mediaType")).and_then(Value::as_str).unwrap_or_default();
+    let config_type = config
+        .and_then(|config| config.get("mediaType"))
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     if !IMAGE_CONFIGS.contains(&config_type) {
-        return Err(Unusable(format!("its configuration has the media type {config_type:?}, which is no image's")));
+        return Err(Unusable(format!(
+            "its configuration has the media type {config_type:?}, which is no image's"
+        )));
     }
     let config = config
         .and_then(|config| config.get("digest"))
         .and_then(Value::as_str)
         .and_then(|digest| Digest::parse(digest).ok())
         .ok_or_else(|| Unusable("its manifest names no configuration".to_owned()))?;
-    Ok(Manifest::Image { config, annotations, created })
+    Ok(Manifest::Image {
+        config,
+        annotations,
+        created,
+    })
 }
 
 /// Reads an image's configuration blob.
@@ -126,14 +145,22 @@ pub fn read_config(body: &[u8]) -> Result<ConfigFacts, Unusable> {
     if !value.is_object() {
         return Err(Unusable("its configuration is not a JSON object".to_owned()));
     }
-    let created = match value.get("created").and_then(Value::as_str).filter(|text| !text.is_empty()) {
+    let created = match value
+        .get("created")
+        .and_then(Value::as_str)
+        .filter(|text| !text.is_empty())
+    {
         None => None,
-        Some(text) => {
-            Some(text.parse().map_err(|_| Unusable(format!("its configuration has the creation time {text:?}")))?)
-        }
+        Some(text) => Some(
+            text.parse()
+                .map_err(|_| Unusable(format!("its configuration has the creation time {text:?}")))?,
+        ),
     };
     let labels = texts(value.get("config").and_then(|config| config.get("Labels")));
-    Ok(ConfigFacts { created: created.max(created_in(&labels)), platform: platform(&value) })
+    Ok(ConfigFacts {
+        created: created.max(created_in(&labels)),
+        platform: platform(&value),
+    })
 }
 
 impl Manifest {
@@ -143,8 +170,15 @@ impl Manifest {
         created: Option<Timestamp>,
         config: ConfigFacts,
     ) -> Facts {
-        let platforms = config.platform.into_iter().map(|platform| PlatformFacts { platform, annotations: BTreeMap::new() });
-        Facts { created: created.or(config.created), annotations, platforms: platforms.collect() }
+        let platforms = config.platform.into_iter().map(|platform| PlatformFacts {
+            platform,
+            annotations: BTreeMap::new(),
+        });
+        Facts {
+            created: created.or(config.created),
+            annotations,
+            platforms: platforms.collect(),
+        }
     }
 
     /// The facts of an index, whose children are complete: the index's own time counts, else its newest image's.
@@ -156,14 +190,23 @@ impl Manifest {
         let newest = children.iter().filter_map(|child| child.created).max();
         let platforms = children
             .into_iter()
-            .map(|child| PlatformFacts { platform: child.platform, annotations: child.annotations })
+            .map(|child| PlatformFacts {
+                platform: child.platform,
+                annotations: child.annotations,
+            })
             .collect();
-        Facts { created: created.or(newest), annotations, platforms }
+        Facts {
+            created: created.or(newest),
+            annotations,
+            platforms,
+        }
     }
 }
 
-const IMAGE_CONFIGS: [&str; 2] =
-    ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
+const IMAGE_CONFIGS: [&str; 2] = [
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+];
 
 fn is_index(media_type: &str) -> bool {
     matches!(
@@ -197,13 +240,20 @@ fn child(reference: &Value) -> Option<ChildImage> {
 /// A platform, unless operating system or architecture is missing or `unknown`, as for attestations.
 fn platform(value: &Value) -> Option<Platform> {
     let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-    let platform = Platform { os: text("os"), architecture: text("architecture"), variant: text("variant") };
+    let platform = Platform {
+        os: text("os"),
+        architecture: text("architecture"),
+        variant: text("variant"),
+    };
     let known = |part: &str| !part.is_empty() && part != "unknown";
     (known(&platform.os) && known(&platform.architecture)).then_some(platform)
 }
 
 fn created_in(annotations: &BTreeMap<String, String>) -> Option<Timestamp> {
-    CREATED_KEYS.iter().filter_map(|key| annotations.get(*key)).find_map(|text| text.parse().ok())
+    CREATED_KEYS
+        .iter()
+        .filter_map(|key| annotations.get(*key))
+        .find_map(|text| text.parse().ok())
 }
 
 fn list(value: Option<&Value>) -> &[Value] {
@@ -212,5 +262,7 @@ fn list(value: Option<&Value>) -> &[Value] {
 
 fn texts(value: Option<&Value>) -> BTreeMap<String, String> {
     let fields = value.and_then(Value::as_object).into_iter().flatten();
-    fields.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+    fields
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect()
 }

@@ -56,7 +56,11 @@ pub fn warehouse_status(
     status.observed_generation = generation;
     if failures.is_empty() {
         status.last_handled_refresh = token.map_or(status.last_handled_refresh, str::to_owned);
-        status.discovered_artifacts = Some(DiscoveredArtifacts { discovered_at: Some(now), images, ..kept });
+        status.discovered_artifacts = Some(DiscoveredArtifacts {
+            discovered_at: Some(now),
+            images,
+            ..kept
+        });
     } else if !images.is_empty() {
         let images = merged(kept.images.clone(), images);
         status.discovered_artifacts = Some(DiscoveredArtifacts { images, ..kept });
@@ -96,18 +100,34 @@ fn set_conditions(
         .collect();
     let mut conditions = std::mem::take(&mut status.conditions);
     let mut set = |condition_type, status, reason, message: &str| {
-        let new = NewCondition { condition_type, status, reason, message, observed_generation: generation };
+        let new = NewCondition {
+            condition_type,
+            status,
+            reason,
+            message,
+            observed_generation: generation,
+        };
         conditions.set(new, now);
     };
     if !failures.is_empty() {
         let message = failures.join("; ");
         set("Ready", ConditionStatus::False, "DiscoveryFailure", &message);
         set("Healthy", ConditionStatus::False, "DiscoveryFailed", &message);
-        set("Reconciling", ConditionStatus::True, "ScheduledDiscovery", "Discovery is tried again");
+        set(
+            "Reconciling",
+            ConditionStatus::True,
+            "ScheduledDiscovery",
+            "Discovery is tried again",
+        );
     } else if !empty.is_empty() {
         let message = format!("No image references discovered for {}", empty.join(", "));
         set("Ready", ConditionStatus::False, "MissingImageReferences", &message);
-        set("Healthy", ConditionStatus::False, "NoImageReferencesDiscovered", &message);
+        set(
+            "Healthy",
+            ConditionStatus::False,
+            "NoImageReferencesDiscovered",
+            &message,
+        );
         conditions.remove("Reconciling");
     } else {
         let message = format!("Successfully discovered artifacts from {} subscriptions", results.len());
@@ -122,13 +142,40 @@ fn set_conditions(
 pub fn first_look_status(generation: i64, now: Timestamp) -> WarehouseStatus {
     let mut conditions = Conditions::default();
     for (condition_type, status, reason, message) in [
-        ("Ready", ConditionStatus::False, "DiscoveryInProgress", "Waiting for the first discovery"),
-        ("Healthy", ConditionStatus::Unknown, "Pending", "Waiting for the first discovery"),
-        ("Reconciling", ConditionStatus::True, "ScheduledDiscovery", "The first discovery is on its way"),
+        (
+            "Ready",
+            ConditionStatus::False,
+            "DiscoveryInProgress",
+            "Waiting for the first discovery",
+        ),
+        (
+            "Healthy",
+            ConditionStatus::Unknown,
+            "Pending",
+            "Waiting for the first discovery",
+        ),
+        (
+            "Reconciling",
+            ConditionStatus::True,
+            "ScheduledDiscovery",
+            "The first discovery is on its way",
+        ),
     ] {
-        conditions.set(NewCondition { condition_type, status, reason, message, observed_generation: generation }, now);
+        conditions.set(
+            NewCondition {
+                condition_type,
+                status,
+                reason,
+                message,
+                observed_generation: generation,
+            },
+            now,
+        );
     }
-    WarehouseStatus { conditions, ..WarehouseStatus::default() }
+    WarehouseStatus {
+        conditions,
+        ..WarehouseStatus::default()
+    }
 }
 
 fn image_result(image: &ImageOutcome) -> ImageDiscoveryResult {

@@ -41,8 +41,16 @@ impl Default for RetryPolicy {
     /// About an hour of failures, and about a minute of looking for something that was not there yet.
     fn default() -> Self {
         Self {
-            failed: Backoff { first: Duration::from_secs(1), most: Duration::from_secs(600), attempts: 15 },
-            not_visible: Backoff { first: Duration::from_millis(500), most: Duration::from_secs(15), attempts: 9 },
+            failed: Backoff {
+                first: Duration::from_secs(1),
+                most: Duration::from_secs(600),
+                attempts: 15,
+            },
+            not_visible: Backoff {
+                first: Duration::from_millis(500),
+                most: Duration::from_secs(15),
+                attempts: 9,
+            },
         }
     }
 }
@@ -60,7 +68,11 @@ mod tests {
 
     #[test]
     fn delays_double_up_to_the_most_and_end() {
-        let backoff = Backoff { first: Duration::from_secs(1), most: Duration::from_secs(5), attempts: 5 };
+        let backoff = Backoff {
+            first: Duration::from_secs(1),
+            most: Duration::from_secs(5),
+            attempts: 5,
+        };
         for (failures, jitter, expected) in [
             (1, 0.0, Some(1000)),
             (2, 0.0, Some(2000)),
@@ -70,7 +82,11 @@ mod tests {
             (5, 0.0, None),
             (u32::MAX, 0.0, None),
         ] {
-            assert_eq!(backoff.delay(failures, jitter), expected.map(Duration::from_millis), "{failures} {jitter}");
+            assert_eq!(
+                backoff.delay(failures, jitter),
+                expected.map(Duration::from_millis),
+                "{failures} {jitter}"
+            );
         }
     }
 }

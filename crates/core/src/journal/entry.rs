@@ -84,7 +84,9 @@ impl Serialize for EntryId {
 
 impl<'de> Deserialize<'de> for EntryId {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(serde::de::Error::custom)
     }
 }
 
@@ -195,7 +197,10 @@ mod tests {
     #[test]
     fn ids_sort_by_time_as_numbers_and_as_text() {
         let mut ids = EntryIds::after(EntryId::from_i64(0));
-        let given: Vec<_> = [1_000, 1_000, 2_000, 1_500, 3_000].into_iter().map(|ms| ids.next(at(ms))).collect();
+        let given: Vec<_> = [1_000, 1_000, 2_000, 1_500, 3_000]
+            .into_iter()
+            .map(|ms| ids.next(at(ms)))
+            .collect();
         assert!(given.is_sorted(), "{given:?}");
         assert!(given.iter().map(ToString::to_string).is_sorted());
         assert_eq!(given[4], EntryId::floor(at(3_000)));
@@ -207,7 +212,14 @@ mod tests {
             let id = EntryId::from_i64(raw);
             assert_eq!(id.to_string().parse(), Ok(id));
         }
-        for text in ["", "0", "00000000000000", "000000000000u", "zzzzzzzzzzzzz", "é00000000000"] {
+        for text in [
+            "",
+            "0",
+            "00000000000000",
+            "000000000000u",
+            "zzzzzzzzzzzzz",
+            "é00000000000",
+        ] {
             assert_eq!(text.parse::<EntryId>(), Err(NotAnEntryId), "{text}");
         }
     }

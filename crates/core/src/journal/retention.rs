@@ -17,14 +17,19 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { age: Duration::from_secs(7 * 24 * 3600), count: 100_000 }
+        Self {
+            age: Duration::from_secs(7 * 24 * 3600),
+            count: 100_000,
+        }
     }
 }
 
 impl Retention {
     /// Finished entries with an id below this one are too old at `now`.
     pub fn oldest_kept(&self, now: Timestamp) -> EntryId {
-        let oldest = SignedDuration::try_from(self.age).ok().and_then(|age| now.checked_sub(age).ok());
+        let oldest = SignedDuration::try_from(self.age)
+            .ok()
+            .and_then(|age| now.checked_sub(age).ok());
         EntryId::floor(oldest.unwrap_or(Timestamp::UNIX_EPOCH))
     }
 
@@ -40,9 +45,15 @@ mod tests {
 
     #[test]
     fn age_and_count() {
-        let retention = Retention { age: Duration::from_secs(60), count: 10 };
+        let retention = Retention {
+            age: Duration::from_secs(60),
+            count: 10,
+        };
         let now = Timestamp::from_second(100).unwrap();
-        assert_eq!(retention.oldest_kept(now), EntryId::floor(Timestamp::from_second(40).unwrap()));
+        assert_eq!(
+            retention.oldest_kept(now),
+            EntryId::floor(Timestamp::from_second(40).unwrap())
+        );
         assert_eq!((retention.surplus(10), retention.surplus(13)), (0, 3));
     }
 }

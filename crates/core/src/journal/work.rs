@@ -99,7 +99,13 @@ impl Work {
     }
 
     fn waiting(next: Attempt, due: Timestamp) -> Self {
-        Self::Waiting { next, due, failed: 0, not_visible: 0, setback: None }
+        Self::Waiting {
+            next,
+            due,
+            failed: 0,
+            not_visible: 0,
+            setback: None,
+        }
     }
 
     /// When the next attempt may begin; `None` where there is none to come.
@@ -126,7 +132,15 @@ impl Work {
 
     /// The state after `attempt` ended with `outcome`. An answer to another attempt than the one awaited changes nothing.
     pub fn after(self, attempt: Attempt, outcome: Outcome, now: Timestamp, jitter: f64, policy: &RetryPolicy) -> Self {
-        let Self::Waiting { next, mut failed, mut not_visible, .. } = self else { return self };
+        let Self::Waiting {
+            next,
+            mut failed,
+            mut not_visible,
+            ..
+        } = self
+        else {
+            return self;
+        };
         if next != attempt {
             return self;
         }
@@ -146,9 +160,16 @@ impl Work {
             Setback::Hopeless(_) => None,
         };
         match delay {
-            None => Self::Dead { attempt, at: now, setback },
+            None => Self::Dead {
+                attempt,
+                at: now,
+                setback,
+            },
             Some(delay) => Self::Waiting {
-                next: Attempt { number: attempt.number.saturating_add(1), ..attempt },
+                next: Attempt {
+                    number: attempt.number.saturating_add(1),
+                    ..attempt
+                },
                 due: later(now, delay),
                 failed,
                 not_visible,
@@ -163,7 +184,13 @@ impl Work {
             Self::Waiting { next, .. } => next,
             Self::Done { attempt, .. } | Self::Dead { attempt, .. } => attempt,
         };
-        Self::waiting(Attempt { replay: last.replay.saturating_add(1), number: 1 }, now)
+        Self::waiting(
+            Attempt {
+                replay: last.replay.saturating_add(1),
+                number: 1,
+            },
+            now,
+        )
     }
 
     /// Whether there is nothing more to come by itself. Dead work is finished and unsettled: retention keeps it longer.
@@ -209,7 +236,10 @@ impl WorkSummary {
 }
 
 fn later(now: Timestamp, delay: Duration) -> Timestamp {
-    SignedDuration::try_from(delay).ok().and_then(|delay| now.checked_add(delay).ok()).unwrap_or(Timestamp::MAX)
+    SignedDuration::try_from(delay)
+        .ok()
+        .and_then(|delay| now.checked_add(delay).ok())
+        .unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -229,7 +259,13 @@ mod tests {
     #[test]
     fn an_effect_ends_it() {
         let work = Work::accepted(at(0)).after(FIRST, Outcome::Effected, at(1), 0.0, &RetryPolicy::default());
-        assert_eq!(work, Work::Done { attempt: FIRST, at: at(1) });
+        assert_eq!(
+            work,
+            Work::Done {
+                attempt: FIRST,
+                at: at(1)
+            }
+        );
     }
 
     #[test]
@@ -249,14 +285,20 @@ mod tests {
         let hopeless = Outcome::Setback(Setback::Hopeless("bad regex".into()));
         let dead = Work::accepted(at(0)).after(FIRST, hopeless, at(1), 0.0, &RetryPolicy::default());
         assert_eq!(dead.summary(), WorkSummary::Dead);
-        assert_eq!(dead.replayed(at(9)).next_attempt(), Some(Attempt { replay: 1, number: 1 }));
+        assert_eq!(
+            dead.replayed(at(9)).next_attempt(),
+            Some(Attempt { replay: 1, number: 1 })
+        );
     }
 
     #[test]
     fn a_late_answer_changes_nothing() {
         let policy = RetryPolicy::default();
         let second = Work::accepted(at(0)).after(FIRST, failed(), at(1), 0.0, &policy);
-        assert_eq!(second.clone().after(FIRST, Outcome::Effected, at(2), 0.0, &policy), second);
+        assert_eq!(
+            second.clone().after(FIRST, Outcome::Effected, at(2), 0.0, &policy),
+            second
+        );
     }
 
     #[test]

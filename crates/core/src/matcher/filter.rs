@@ -21,7 +21,10 @@ pub(super) struct Filter {
 enum Wish {
     Image(ImagePolicy),
     Chart(ChartPolicy),
-    Git { refs: GitRefFilter, paths: PathFilter },
+    Git {
+        refs: GitRefFilter,
+        paths: PathFilter,
+    },
     /// It cannot be evaluated; it refuses every event, and its target's condition says why.
     Broken(String),
 }
@@ -29,15 +32,22 @@ enum Wish {
 impl Filter {
     pub(super) fn compile(source: &Source) -> Self {
         let (label, wish) = match source {
-            Source::Image(image) => (image_label(image), ImagePolicy::new(image).map(Wish::Image).map_err(|e| e.to_string())),
+            Source::Image(image) => (
+                image_label(image),
+                ImagePolicy::new(image).map(Wish::Image).map_err(|e| e.to_string()),
+            ),
             Source::Chart(chart) => (chart_label(chart), chart_wish(chart)),
             Source::Git(git) => (git_label(git), git_wish(git)),
-            Source::Generic { subscription_type, .. } => {
-                (subscription_type.clone(), Err(format!("subscriptions of type {subscription_type} match no events")))
-            }
+            Source::Generic { subscription_type, .. } => (
+                subscription_type.clone(),
+                Err(format!("subscriptions of type {subscription_type} match no events")),
+            ),
             Source::Unreadable { problem } => ("unreadable".to_owned(), Err(problem.clone())),
         };
-        Self { label, wish: wish.unwrap_or_else(Wish::Broken) }
+        Self {
+            label,
+            wish: wish.unwrap_or_else(Wish::Broken),
+        }
     }
 
     /// Why the event is for it, or why not.
@@ -47,7 +57,9 @@ impl Filter {
             (Wish::Image(policy), Event::ArtifactPushed(pushed)) => image_verdict(policy, pushed),
             (Wish::Chart(policy), Event::ArtifactPushed(pushed)) => chart_verdict(policy, pushed),
             (Wish::Git { refs, paths }, Event::GitRefPushed(pushed)) => git_verdict(refs, paths, pushed),
-            (Wish::Image(_) | Wish::Chart(_), Event::GitRefPushed(_)) => Err("the push was to a Git repository".to_owned()),
+            (Wish::Image(_) | Wish::Chart(_), Event::GitRefPushed(_)) => {
+                Err("the push was to a Git repository".to_owned())
+            }
             (Wish::Git { .. }, Event::ArtifactPushed(_)) => Err("the push was to a registry".to_owned()),
         }
     }
@@ -82,7 +94,11 @@ fn git_verdict(refs: &GitRefFilter, paths: &PathFilter, pushed: &GitRefPushed) -
     if pushed.refs.is_empty() {
         return Ok("the sender named no ref, so any may have changed".to_owned());
     }
-    let mut refusals = pushed.refs.iter().filter_map(|reference| refs.accepts(reference).err()).peekable();
+    let mut refusals = pushed
+        .refs
+        .iter()
+        .filter_map(|reference| refs.accepts(reference).err())
+        .peekable();
     if refusals.peek().is_some() && pushed.refs.iter().all(|reference| refs.accepts(reference).is_err()) {
         return Err(refusals.next().unwrap_or_default());
     }
@@ -93,13 +109,21 @@ fn git_verdict(refs: &GitRefFilter, paths: &PathFilter, pushed: &GitRefPushed) -
 }
 
 fn chart_wish(chart: &ChartSubscription) -> Result<Wish, String> {
-    let kind = if chart.repo_url.to_ascii_lowercase().starts_with("oci://") { ChartKind::Oci } else { ChartKind::Http };
+    let kind = if chart.repo_url.to_ascii_lowercase().starts_with("oci://") {
+        ChartKind::Oci
+    } else {
+        ChartKind::Http
+    };
     let constraint = match chart.semver_constraint.as_str() {
         "" => None,
         text => Some(Constraint::parse(text).map_err(|error| format!("semverConstraint: {error}"))?),
     };
     let limit = usize::try_from(chart.discovery_limit).unwrap_or_default();
-    Ok(Wish::Chart(ChartPolicy { kind, constraint, limit }))
+    Ok(Wish::Chart(ChartPolicy {
+        kind,
+        constraint,
+        limit,
+    }))
 }
 
 fn git_wish(git: &GitSubscription) -> Result<Wish, String> {
@@ -113,7 +137,10 @@ fn image_label(image: &ImageSubscription) -> String {
     if !image.constraint.is_empty() {
         label.push_str(&format!(" {}", image.constraint));
     }
-    for (name, regexes) in [("allow", &image.allow_tags_regexes), ("ignore", &image.ignore_tags_regexes)] {
+    for (name, regexes) in [
+        ("allow", &image.allow_tags_regexes),
+        ("ignore", &image.ignore_tags_regexes),
+    ] {
         if !regexes.is_empty() {
             label.push_str(&format!(", {name} {}", regexes.join(" ")));
         }
@@ -125,11 +152,15 @@ fn image_label(image: &ImageSubscription) -> String {
 }
 
 fn chart_label(chart: &ChartSubscription) -> String {
-    [format!("chart {}", chart.repo_url), chart.name.clone(), chart.semver_constraint.clone()]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ")
+    [
+        format!("chart {}", chart.repo_url),
+        chart.name.clone(),
+        chart.semver_constraint.clone(),
+    ]
+    .into_iter()
+    .filter(|part| !part.is_empty())
+    .collect::<Vec<_>>()
+    .join(" ")
 }
 
 fn git_label(git: &GitSubscription) -> String {

@@ -54,11 +54,15 @@ fn report(event: &Object<'_>) -> Result<Reading, Malformed> {
     };
     let media_type = target.text("mediaType")?;
     if !is_manifest(media_type) {
-        return Ok(Reading::NotOurs("a blob was pushed, which is part of a push and not its end".to_owned()));
+        return Ok(Reading::NotOurs(
+            "a blob was pushed, which is part of a push and not its end".to_owned(),
+        ));
     }
     let tag = target.text("tag")?;
     if tag.is_empty() {
-        return Ok(Reading::NotOurs("a manifest without a tag was pushed, such as one platform of an index".to_owned()));
+        return Ok(Reading::NotOurs(
+            "a manifest without a tag was pushed, such as one platform of an index".to_owned(),
+        ));
     }
     Ok(match pushed(event, &target, tag)? {
         Ok(pushed) => Reading::Report(Report {

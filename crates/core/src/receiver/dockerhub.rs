@@ -30,7 +30,10 @@ pub(super) fn read(delivery: &Delivery) -> Result<Contents, Malformed> {
         digest: None,
         occurred_at: None,
     });
-    Ok(Contents { reports: vec![Report { sender_id: None, event }], set_aside: Vec::new() })
+    Ok(Contents {
+        reports: vec![Report { sender_id: None, event }],
+        set_aside: Vec::new(),
+    })
 }
 
 /// `repo_name`, else `namespace/name`, else `name`.
@@ -38,8 +41,11 @@ fn repository(payload: &Object<'_>) -> Result<ImageRepository, Malformed> {
     let Some(repository) = payload.object("repository")? else {
         return Err(Malformed::Missing("repository name"));
     };
-    let (repo_name, namespace, name) =
-        (repository.text("repo_name")?, repository.text("namespace")?, repository.text("name")?);
+    let (repo_name, namespace, name) = (
+        repository.text("repo_name")?,
+        repository.text("namespace")?,
+        repository.text("name")?,
+    );
     let written = match (repo_name, namespace, name) {
         ("", _, "") => return Err(Malformed::Missing("repository name")),
         ("", "", name) => name.to_owned(),

@@ -106,7 +106,13 @@ pub struct Receiver {
 impl Receiver {
     /// A receiver whose unguessable path is the proof.
     pub fn by_path(name: ReceiverName, sender: Sender, reach: Reach) -> Self {
-        Self { name, sender, entrance: Entrance::Path, proof: Proof::Path, reach }
+        Self {
+            name,
+            sender,
+            entrance: Entrance::Path,
+            proof: Proof::Path,
+            reach,
+        }
     }
 
     /// A receiver of the door by type, with the secret that its sender shows.
@@ -147,7 +153,11 @@ impl Receiver {
             Proof::QuerySecret(secret) => secret.matches(request.parameter("secret").unwrap_or_default().as_bytes()),
             Proof::Authorization(secret) => secret.matches(request.header("authorization").unwrap_or_default()),
         };
-        if proved { Ok(Delivery::proved(self, request)) } else { Err(Rejected) }
+        if proved {
+            Ok(Delivery::proved(self, request))
+        } else {
+            Err(Rejected)
+        }
     }
 }
 

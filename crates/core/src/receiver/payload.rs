@@ -19,7 +19,10 @@ pub fn parse(body: &[u8]) -> Result<Value, Malformed> {
     let value: Value = serde_json::from_slice(body).map_err(|error| Malformed::Payload(error.to_string()))?;
     match value {
         Value::Object(_) => Ok(value),
-        other => Err(Malformed::Payload(format!("the payload must be a JSON object, not {}", kind(&other)))),
+        other => Err(Malformed::Payload(format!(
+            "the payload must be a JSON object, not {}",
+            kind(&other)
+        ))),
     }
 }
 
@@ -27,8 +30,14 @@ impl<'a> Object<'a> {
     /// The payload's outermost object.
     pub fn root(value: &'a Value) -> Result<Self, Malformed> {
         match value {
-            Value::Object(fields) => Ok(Self { fields, place: String::new() }),
-            other => Err(Malformed::Payload(format!("the payload must be a JSON object, not {}", kind(other)))),
+            Value::Object(fields) => Ok(Self {
+                fields,
+                place: String::new(),
+            }),
+            other => Err(Malformed::Payload(format!(
+                "the payload must be a JSON object, not {}",
+                kind(other)
+            ))),
         }
     }
 
@@ -45,7 +54,10 @@ impl<'a> Object<'a> {
     pub fn object(&self, name: &str) -> Result<Option<Object<'a>>, Malformed> {
         match self.field(name) {
             None => Ok(None),
-            Some(Value::Object(fields)) => Ok(Some(Object { fields, place: self.place_of(name) })),
+            Some(Value::Object(fields)) => Ok(Some(Object {
+                fields,
+                place: self.place_of(name),
+            })),
             Some(other) => Err(self.wrong(name, "an object", other)),
         }
     }
@@ -63,7 +75,12 @@ impl<'a> Object<'a> {
             match item {
                 Value::Null => {}
                 Value::Object(fields) => objects.push(Object { fields, place }),
-                other => return Err(Malformed::Payload(format!("{place} must be an object, not {}", kind(other)))),
+                other => {
+                    return Err(Malformed::Payload(format!(
+                        "{place} must be an object, not {}",
+                        kind(other)
+                    )));
+                }
             }
         }
         Ok(objects)
@@ -73,16 +90,29 @@ impl<'a> Object<'a> {
     fn field(&self, name: &str) -> Option<&'a Value> {
         let exact = self.fields.get(name);
         exact
-            .or_else(|| self.fields.iter().find(|(given, _)| given.eq_ignore_ascii_case(name)).map(|(_, value)| value))
+            .or_else(|| {
+                self.fields
+                    .iter()
+                    .find(|(given, _)| given.eq_ignore_ascii_case(name))
+                    .map(|(_, value)| value)
+            })
             .filter(|value| !value.is_null())
     }
 
     fn place_of(&self, name: &str) -> String {
-        if self.place.is_empty() { name.to_owned() } else { format!("{}.{name}", self.place) }
+        if self.place.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}.{name}", self.place)
+        }
     }
 
     fn wrong(&self, name: &str, expected: &str, found: &Value) -> Malformed {
-        Malformed::Payload(format!("{} must be {expected}, not {}", self.place_of(name), kind(found)))
+        Malformed::Payload(format!(
+            "{} must be {expected}, not {}",
+            self.place_of(name),
+            kind(found)
+        ))
     }
 }
 

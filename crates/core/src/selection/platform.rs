@@ -38,9 +38,11 @@ impl FromStr for Platform {
     fn from_str(text: &str) -> Result<Self, NotAPlatform> {
         let mut parts = text.splitn(3, '/').map(str::to_owned);
         match (parts.next(), parts.next()) {
-            (Some(os), Some(architecture)) => {
-                Ok(Self { os, architecture, variant: parts.next().unwrap_or_default() })
-            }
+            (Some(os), Some(architecture)) => Ok(Self {
+                os,
+                architecture,
+                variant: parts.next().unwrap_or_default(),
+            }),
             _ => Err(NotAPlatform(text.to_owned())),
         }
     }

@@ -26,7 +26,10 @@ pub struct ImagePolicy {
 #[derive(Debug)]
 pub(super) enum Strategy {
     /// The greatest versions.
-    SemVer { constraint: Option<Constraint>, strictness: Strictness },
+    SemVer {
+        constraint: Option<Constraint>,
+        strictness: Strictness,
+    },
     /// The greatest tags by bytes.
     Lexical,
     /// The images built last.
@@ -99,13 +102,23 @@ impl ImagePolicy {
                 TagFilter::new(&subscription.allow_tags_regexes, &subscription.ignore_tags_regexes)
             }
         };
-        let filter = filter.map_err(|error| PolicyError { field: error.field(), problem: error.problem() })?;
+        let filter = filter.map_err(|error| PolicyError {
+            field: error.field(),
+            problem: error.problem(),
+        })?;
         let platform = match subscription.platform.as_str() {
             "" => None,
             text => Some(text.parse().map_err(|error| problem("platform", error))?),
         };
-        let limit = usize::try_from(subscription.discovery_limit).ok().and_then(NonZeroUsize::new);
-        Ok(Self { strategy, filter, platform, limit })
+        let limit = usize::try_from(subscription.discovery_limit)
+            .ok()
+            .and_then(NonZeroUsize::new);
+        Ok(Self {
+            strategy,
+            filter,
+            platform,
+            limit,
+        })
     }
 
     /// Whether a pushed tag is of interest, and why or why not.
@@ -125,7 +138,11 @@ impl ImagePolicy {
         let wanted: Vec<&Tag> = match &self.strategy {
             // The one tag need not have been listed.
             Strategy::Digest { tag } => return self.select_one(catalog, tag),
-            _ => catalog.tags.keys().filter(|tag| self.filter.accepts(tag.as_str()).is_ok()).collect(),
+            _ => catalog
+                .tags
+                .keys()
+                .filter(|tag| self.filter.accepts(tag.as_str()).is_ok())
+                .collect(),
         };
         match &self.strategy {
             Strategy::SemVer { constraint, strictness } => {
@@ -151,7 +168,11 @@ impl ImagePolicy {
 
     /// The tags of a catalog that pass the filters, in no particular order.
     pub fn candidates<'a>(&self, catalog: &'a Catalog) -> Vec<&'a Tag> {
-        catalog.tags.keys().filter(|tag| self.wants(tag.as_str()).is_ok()).collect()
+        catalog
+            .tags
+            .keys()
+            .filter(|tag| self.wants(tag.as_str()).is_ok())
+            .collect()
     }
 
     /// The platform that images must have; `None` if any will do.
@@ -169,7 +190,10 @@ impl ImagePolicy {
     /// Goes through `ordered` from the best on until the limit is reached; stops at the tags that nobody looked at yet.
     fn take_best(&self, catalog: &Catalog, ordered: &[&Tag]) -> Selection {
         let limit = self.limit.map_or(usize::MAX, NonZeroUsize::get);
-        let mut choice = Choice { candidates: ordered.len(), ..Choice::default() };
+        let mut choice = Choice {
+            candidates: ordered.len(),
+            ..Choice::default()
+        };
         let mut unseen = Vec::new();
         for tag in ordered {
             if choice.references.len() + unseen.len() >= limit {
@@ -179,11 +203,18 @@ impl ImagePolicy {
                 None => unseen.push((*tag).clone()),
                 Some((digest, seen)) => match self.reference(tag, digest, seen) {
                     Ok(reference) => choice.references.push(reference),
-                    Err(reason) => choice.left_out.push(LeftOut { tag: (*tag).clone(), reason }),
+                    Err(reason) => choice.left_out.push(LeftOut {
+                        tag: (*tag).clone(),
+                        reason,
+                    }),
                 },
             }
         }
-        if unseen.is_empty() { Selection::Chosen(choice) } else { Selection::Needs(unseen) }
+        if unseen.is_empty() {
+            Selection::Chosen(choice)
+        } else {
+            Selection::Needs(unseen)
+        }
     }
 
     fn reference(&self, tag: &Tag, digest: &Digest, seen: &Seen) -> Result<Reference, String> {
@@ -192,7 +223,12 @@ impl ImagePolicy {
             Seen::Unusable(unusable) => return Err(unusable.to_string()),
         };
         let annotations = self.annotations(facts)?;
-        Ok(Reference { tag: tag.clone(), digest: digest.clone(), created: facts.created, annotations })
+        Ok(Reference {
+            tag: tag.clone(),
+            digest: digest.clone(),
+            created: facts.created,
+            annotations,
+        })
     }
 
     fn annotations(&self, facts: &Facts) -> Result<BTreeMap<String, String>, String> {
@@ -217,14 +253,18 @@ fn strategy(subscription: &ImageSubscription) -> Result<Strategy, PolicyError> {
                 "" => None,
                 text => Some(Constraint::parse(text).map_err(|error| problem("constraint", error))?),
             },
-            strictness: if subscription.strict_semvers { Strictness::Strict } else { Strictness::Lenient },
+            strictness: if subscription.strict_semvers {
+                Strictness::Strict
+            } else {
+                Strictness::Lenient
+            },
         }),
         "Lexical" => Ok(Strategy::Lexical),
         "NewestBuild" => Ok(Strategy::NewestBuild),
-        "Digest" if constraint.is_empty() => {
-            Err(problem("constraint", "the strategy Digest needs the tag to follow"))
-        }
-        "Digest" => Ok(Strategy::Digest { tag: constraint.to_owned() }),
+        "Digest" if constraint.is_empty() => Err(problem("constraint", "the strategy Digest needs the tag to follow")),
+        "Digest" => Ok(Strategy::Digest {
+            tag: constraint.to_owned(),
+        }),
         other => Err(problem(
             "imageSelectionStrategy",
             format!("{other:?} is none of Digest, Lexical, NewestBuild and SemVer"),
@@ -234,14 +274,23 @@ fn strategy(subscription: &ImageSubscription) -> Result<Strategy, PolicyError> {
 
 fn refuse_deprecated(subscription: &ImageSubscription) -> Result<(), PolicyError> {
     if !subscription.allow_tags.is_empty() {
-        return Err(problem("allowTags", "is deprecated and has no effect; use allowTagsRegexes"));
+        return Err(problem(
+            "allowTags",
+            "is deprecated and has no effect; use allowTagsRegexes",
+        ));
     }
     if !subscription.ignore_tags.is_empty() {
-        return Err(problem("ignoreTags", "is deprecated and has no effect; use ignoreTagsRegexes"));
+        return Err(problem(
+            "ignoreTags",
+            "is deprecated and has no effect; use ignoreTagsRegexes",
+        ));
     }
     Ok(())
 }
 
 fn problem(field: &str, problem: impl ToString) -> PolicyError {
-    PolicyError { field: field.to_owned(), problem: problem.to_string() }
+    PolicyError {
+        field: field.to_owned(),
+        problem: problem.to_string(),
+    }
 }

@@ -19,11 +19,7 @@ pub(super) fn wants(constraint: Option<&Constraint>, strictness: Strictness, tag
 }
 
 /// The wanted versions among `tags`, the greatest first.
-pub(super) fn order<'a>(
-    tags: Vec<&'a Tag>,
-    constraint: Option<&Constraint>,
-    strictness: Strictness,
-) -> Vec<&'a Tag> {
+pub(super) fn order<'a>(tags: Vec<&'a Tag>, constraint: Option<&Constraint>, strictness: Strictness) -> Vec<&'a Tag> {
     let mut versions: Vec<(Version, &Tag)> = tags
         .into_iter()
         .filter_map(|tag| Some((Version::parse_tag(tag.as_str(), strictness).ok()?, tag)))

@@ -21,7 +21,10 @@ impl Client {
                 data_dir.display()
             );
         }
-        let http = reqwest::Client::builder().unix_socket(socket.clone()).no_proxy().build()?;
+        let http = reqwest::Client::builder()
+            .unix_socket(socket.clone())
+            .no_proxy()
+            .build()?;
         Ok(Self { http, socket })
     }
 
@@ -37,7 +40,10 @@ impl Client {
 
     async fn answer<T: DeserializeOwned>(&self, request: reqwest::RequestBuilder) -> anyhow::Result<T> {
         let response = request.send().await.with_context(|| {
-            format!("the landfall behind {} does not answer: is it running?", self.socket.display())
+            format!(
+                "the landfall behind {} does not answer: is it running?",
+                self.socket.display()
+            )
         })?;
         let ok = response.status().is_success();
         let body = response.bytes().await.context("the answer broke off")?;

@@ -17,30 +17,32 @@ pub(super) struct Listing {
     #[serde(default)]
     dead: bool,
     #[serde(default = "default_limit")]
-    limit: usize,
+    limit: u32,
 }
 
-fn default_limit() -> usize {
+fn default_limit() -> u32 {
     50
 }
 
 /// At most this many are listed, whatever is asked.
-const MOST: usize = 10_000;
+const MOST: u32 = 10_000;
 
 pub(super) async fn list(
     State(admin): State<Admin>,
     Query(listing): Query<Listing>,
 ) -> Result<Json<Vec<DeliverySummary>>, Refusal> {
-    let filter = EntryFilter { dead: listing.dead, limit: listing.limit.min(MOST) };
+    let filter = EntryFilter {
+        dead: listing.dead,
+        limit: listing.limit.min(MOST),
+    };
     let entries = admin.pipeline.store.entries(filter).await?;
-    let summaries = entries.into_iter().map(|(entry, targets)| DeliverySummary { entry, targets });
+    let summaries = entries
+        .into_iter()
+        .map(|(entry, targets)| DeliverySummary { entry, targets });
     Ok(Json(summaries.collect()))
 }
 
-pub(super) async fn show(
-    State(admin): State<Admin>,
-    Path(id): Path<String>,
-) -> Result<Json<DeliveryDetail>, Refusal> {
+pub(super) async fn show(State(admin): State<Admin>, Path(id): Path<String>) -> Result<Json<DeliveryDetail>, Refusal> {
     let id = parse(&id)?;
     let whole = admin.pipeline.store.entry(id).await?.ok_or_else(|| unknown(id))?;
     let work = admin.pipeline.store.work_of(id).await?;
@@ -68,9 +70,12 @@ pub(super) async fn replay(State(admin): State<Admin>, Path(id): Path<String>) -
 }
 
 fn parse(id: &str) -> Result<EntryId, Refusal> {
-    id.parse().map_err(|error| Refusal::NotFound(format!("{id:?}: {error}")))
+    id.parse()
+        .map_err(|error| Refusal::NotFound(format!("{id:?}: {error}")))
 }
 
 fn unknown(id: EntryId) -> Refusal {
-    Refusal::NotFound(format!("there is no delivery {id}; it may have been let go by the retention"))
+    Refusal::NotFound(format!(
+        "there is no delivery {id}; it may have been let go by the retention"
+    ))
 }

@@ -11,10 +11,7 @@ use crate::live::ReceiverSummary;
 use crate::resources::manifests::ProblemKind;
 
 /// All resources of a kind, each as its manifest has it, with its status and generation.
-pub(super) async fn list(
-    State(admin): State<Admin>,
-    Path(kind): Path<String>,
-) -> Result<Json<Vec<Value>>, Refusal> {
+pub(super) async fn list(State(admin): State<Admin>, Path(kind): Path<String>) -> Result<Json<Vec<Value>>, Refusal> {
     let kind = match kind.as_str() {
         "warehouses" => Kind::Warehouse,
         "projectconfigs" => Kind::ProjectConfig,
@@ -22,21 +19,30 @@ pub(super) async fn list(
         _ => return Err(Refusal::NotFound(format!("there are no resources called {kind}"))),
     };
     let snapshot = admin.snapshot.borrow().clone();
-    let resources = snapshot.resources.iter().filter(|(key, _)| key.kind == kind).map(|(key, loaded)| {
-        let record = admin.pipeline.statuses.record(key);
-        let mut resource = loaded.manifest.clone();
-        if let Some(fields) = resource.as_object_mut() {
-            fields.insert("status".to_owned(), serde_json::from_str(&record.status).unwrap_or_default());
-            let metadata = fields.entry("metadata").or_insert_with(|| Value::Object(serde_json::Map::new()));
-            if let Some(metadata) = metadata.as_object_mut() {
-                metadata.insert("generation".to_owned(), record.generation.into());
-                if let Some(namespace) = &key.namespace {
-                    metadata.insert("namespace".to_owned(), namespace.clone().into());
+    let resources = snapshot
+        .resources
+        .iter()
+        .filter(|(key, _)| key.kind == kind)
+        .map(|(key, loaded)| {
+            let record = admin.pipeline.statuses.record(key);
+            let mut resource = loaded.manifest.clone();
+            if let Some(fields) = resource.as_object_mut() {
+                fields.insert(
+                    "status".to_owned(),
+                    serde_json::from_str(&record.status).unwrap_or_default(),
+                );
+                let metadata = fields
+                    .entry("metadata")
+                    .or_insert_with(|| Value::Object(serde_json::Map::new()));
+                if let Some(metadata) = metadata.as_object_mut() {
+                    metadata.insert("generation".to_owned(), record.generation.into());
+                    if let Some(namespace) = &key.namespace {
+                        metadata.insert("namespace".to_owned(), namespace.clone().into());
+                    }
                 }
             }
-        }
-        resource
-    });
+            resource
+        });
     Ok(Json(resources.collect()))
 }
 

@@ -16,7 +16,7 @@ pub struct DeliverySummary {
     #[serde(flatten)]
     pub entry: Entry,
     /// How many targets are waiting, retrying, done and dead.
-    pub targets: BTreeMap<String, usize>,
+    pub targets: BTreeMap<String, u32>,
 }
 
 /// A delivery with everything that is known of it.

@@ -73,8 +73,16 @@ async fn list(args: ListArgs) -> anyhow::Result<()> {
     let rows = deliveries.into_iter().map(|delivery| {
         let entry = delivery.entry;
         let events: Vec<String> = entry.events.iter().map(event).collect();
-        let targets: Vec<String> = delivery.targets.iter().map(|(state, count)| format!("{count} {state}")).collect();
-        let what = if events.is_empty() { entry.reason } else { events.join(", ") };
+        let targets: Vec<String> = delivery
+            .targets
+            .iter()
+            .map(|(state, count)| format!("{count} {state}"))
+            .collect();
+        let what = if events.is_empty() {
+            entry.reason
+        } else {
+            events.join(", ")
+        };
         vec![
             entry.id.to_string(),
             ago(entry.received, now),
@@ -84,11 +92,16 @@ async fn list(args: ListArgs) -> anyhow::Result<()> {
             what,
         ]
     });
-    print_table(&["DELIVERY", "AGE", "RECEIVER", "VERDICT", "TARGETS", "WHAT"], rows.collect())
+    print_table(
+        &["DELIVERY", "AGE", "RECEIVER", "VERDICT", "TARGETS", "WHAT"],
+        rows.collect(),
+    )
 }
 
 async fn detail(args: &OneArgs) -> anyhow::Result<DeliveryDetail> {
-    Client::new(&args.server.data_dir)?.get(&format!("/v1/deliveries/{}", args.id)).await
+    Client::new(&args.server.data_dir)?
+        .get(&format!("/v1/deliveries/{}", args.id))
+        .await
 }
 
 async fn show(args: OneArgs) -> anyhow::Result<()> {
@@ -119,7 +132,12 @@ async fn explain(args: OneArgs) -> anyhow::Result<()> {
         for line in &explanation.lines {
             let verdict = if line.wanted { "wanted" } else { "not wanted" };
             let targets: Vec<String> = line.targets.iter().map(ToString::to_string).collect();
-            text.push_str(&format!("  {verdict} by {} ({}): {}\n", targets.join(", "), line.subscription, line.reason));
+            text.push_str(&format!(
+                "  {verdict} by {} ({}): {}\n",
+                targets.join(", "),
+                line.subscription,
+                line.reason
+            ));
         }
     }
     for work in &delivery.work {
@@ -138,18 +156,32 @@ async fn replay(args: OneArgs) -> anyhow::Result<()> {
         return print(&format!("delivery {} has no targets; nothing to do\n", replayed.id));
     }
     let targets: Vec<String> = replayed.targets.iter().map(ToString::to_string).collect();
-    print(&format!("delivery {} is taken up again for {}\n", replayed.id, targets.join(", ")))
+    print(&format!(
+        "delivery {} is taken up again for {}\n",
+        replayed.id,
+        targets.join(", ")
+    ))
 }
 
 fn heading(delivery: &DeliveryDetail) -> String {
     let entry = &delivery.entry;
     let mut text = format!("delivery  {}\nreceived  {}\n", entry.id, entry.received);
-    text.push_str(&format!("sender    {} at {}, through {}\n", entry.sender, entry.peer, entry.receiver));
-    let reason = if entry.reason.is_empty() { String::new() } else { format!(": {}", entry.reason) };
+    text.push_str(&format!(
+        "sender    {} at {}, through {}\n",
+        entry.sender, entry.peer, entry.receiver
+    ));
+    let reason = if entry.reason.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", entry.reason)
+    };
     text.push_str(&format!("verdict   {}{reason}\n", entry.verdict.as_str()));
     match (entry.verdict, entry.matched) {
         (Verdict::Accepted, Some(matched)) => {
-            text.push_str(&format!("matched   {} after it was received\n", span(entry.received, matched)));
+            text.push_str(&format!(
+                "matched   {} after it was received\n",
+                span(entry.received, matched)
+            ));
         }
         (Verdict::Accepted, None) => text.push_str("matched   not yet\n"),
         _ => {}
@@ -168,17 +200,34 @@ fn story(work: &WorkRecord, delivery: &DeliveryDetail) -> String {
         text.push_str(&attempt_story(attempt));
     }
     if work.work.summary() == WorkSummary::Dead {
-        text.push_str(&format!("  take it up again with: landfall deliveries replay {}\n", delivery.entry.id));
+        text.push_str(&format!(
+            "  take it up again with: landfall deliveries replay {}\n",
+            delivery.entry.id
+        ));
     }
     text
 }
 
 fn attempt_story(attempt: &AttemptRecord) -> String {
-    let replay = if attempt.attempt.replay > 0 { format!(" of replay {}", attempt.attempt.replay) } else { String::new() };
-    let mut text = format!("  attempt {}{replay} began at {}: {}\n", attempt.attempt.number, attempt.began, attempt.outcome);
-    let tokens = if attempt.token_requests > 0 { format!(" and {} for tokens", attempt.token_requests) } else { String::new() };
+    let replay = if attempt.attempt.replay > 0 {
+        format!(" of replay {}", attempt.attempt.replay)
+    } else {
+        String::new()
+    };
+    let mut text = format!(
+        "  attempt {}{replay} began at {}: {}\n",
+        attempt.attempt.number, attempt.began, attempt.outcome
+    );
+    let tokens = if attempt.token_requests > 0 {
+        format!(" and {} for tokens", attempt.token_requests)
+    } else {
+        String::new()
+    };
     let asked = span(attempt.began, attempt.asked);
-    text.push_str(&format!("    asked the registry with {} request(s){tokens}, {asked}\n", attempt.requests));
+    text.push_str(&format!(
+        "    asked the registry with {} request(s){tokens}, {asked}\n",
+        attempt.requests
+    ));
     for choice in &attempt.choices {
         text.push_str(&format!("    chose for {choice}\n"));
     }
@@ -197,5 +246,9 @@ fn event(event: &Event) -> String {
 
 fn span(from: jiff::Timestamp, to: jiff::Timestamp) -> String {
     let millis = to.duration_since(from).as_millis();
-    if millis < 10_000 { format!("{millis} ms") } else { format!("{} s", millis / 1000) }
+    if millis < 10_000 {
+        format!("{millis} ms")
+    } else {
+        format!("{} s", millis / 1000)
+    }
 }

@@ -57,10 +57,16 @@ impl GetArgs {
             What::Problems => return print_problems(&client, self.output).await,
             What::Warehouses | What::ProjectConfigs | What::ClusterConfigs => {}
         }
-        let kind = self.what.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let kind = self
+            .what
+            .to_possible_value()
+            .map(|value| value.get_name().to_owned())
+            .unwrap_or_default();
         let resources: Vec<Value> = client.get(&format!("/v1/resources/{kind}")).await?;
         let wanted = |resource: &Value, field: &str, wanted: &Option<String>| {
-            wanted.as_deref().is_none_or(|wanted| resource["metadata"][field] == wanted)
+            wanted
+                .as_deref()
+                .is_none_or(|wanted| resource["metadata"][field] == wanted)
         };
         let resources: Vec<Value> = resources
             .into_iter()
@@ -69,7 +75,9 @@ impl GetArgs {
         if resources.is_empty()
             && let Some(name) = &self.name
         {
-            anyhow::bail!("there is no {name} among the {kind}; see `landfall get problems` for manifests that cannot be read");
+            anyhow::bail!(
+                "there is no {name} among the {kind}; see `landfall get problems` for manifests that cannot be read"
+            );
         }
         match self.output {
             Format::Json if self.name.is_some() && resources.len() == 1 => print_json(&resources[0]),
@@ -99,19 +107,38 @@ fn print_warehouses(warehouses: &[Value]) -> anyhow::Result<()> {
         let state = ready.map(|ready| format!("{:?}", ready.status)).unwrap_or_default();
         let reason = ready.map(|ready| ready.reason.clone()).unwrap_or_default();
         let found = status.discovered_artifacts.unwrap_or_default();
-        let age = found.discovered_at.map(|time| ago(time, now)).unwrap_or_else(|| "never".to_owned());
+        let age = found
+            .discovered_at
+            .map(|time| ago(time, now))
+            .unwrap_or_else(|| "never".to_owned());
         let row = |image: &str, newest: String, more: String| {
-            vec![text("namespace"), text("name"), state.clone(), reason.clone(), image.to_owned(), newest, more, age.clone()]
+            vec![
+                text("namespace"),
+                text("name"),
+                state.clone(),
+                reason.clone(),
+                image.to_owned(),
+                newest,
+                more,
+                age.clone(),
+            ]
         };
         if found.images.is_empty() {
             rows.push(row("", String::new(), String::new()));
         }
         for image in &found.images {
-            let newest = image.references.first().map(|best| best.tag.clone()).unwrap_or_default();
+            let newest = image
+                .references
+                .first()
+                .map(|best| best.tag.clone())
+                .unwrap_or_default();
             rows.push(row(&image.repo_url, newest, image.references.len().to_string()));
         }
     }
-    print_table(&["NAMESPACE", "NAME", "READY", "REASON", "IMAGE", "BEST", "FOUND", "SEEN"], rows)
+    print_table(
+        &["NAMESPACE", "NAME", "READY", "REASON", "IMAGE", "BEST", "FOUND", "SEEN"],
+        rows,
+    )
 }
 
 fn print_configs(configs: &[Value]) -> anyhow::Result<()> {
@@ -123,7 +150,12 @@ fn print_configs(configs: &[Value]) -> anyhow::Result<()> {
             .unwrap_or_default();
         let receivers = config["status"]["webhookReceivers"].as_array().map_or(0, Vec::len);
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        vec![text(&config["metadata"]["name"]), text(&ready["status"]), receivers.to_string(), text(&ready["message"])]
+        vec![
+            text(&config["metadata"]["name"]),
+            text(&ready["status"]),
+            receivers.to_string(),
+            text(&ready["message"]),
+        ]
     });
     print_table(&["NAME", "READY", "RECEIVERS", "STATUS"], rows.collect())
 }
@@ -134,7 +166,9 @@ async fn print_problems(client: &Client, output: Format) -> anyhow::Result<()> {
         Format::Json => print_json(&problems),
         Format::Yaml => Err(UsageError("problems are printed as table or json".to_owned()).into()),
         Format::Table => {
-            let rows = problems.into_iter().map(|problem| vec![problem.severity, problem.place, problem.message]);
+            let rows = problems
+                .into_iter()
+                .map(|problem| vec![problem.severity, problem.place, problem.message]);
             print_table(&["SEVERITY", "PLACE", "PROBLEM"], rows.collect())
         }
     }

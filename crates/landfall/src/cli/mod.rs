@@ -79,5 +79,8 @@ pub fn run() -> ExitCode {
 /// Runs a command that only talks to a server; one thread is enough.
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     crate::app::install_crypto();
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
 }

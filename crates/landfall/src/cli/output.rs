@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 
 use clap::ValueEnum;
+
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -37,7 +38,9 @@ pub(super) fn print_table(heading: &[&str], rows: Vec<Vec<String>>) -> anyhow::R
         return print("nothing to show\n");
     }
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(heading.to_vec());
     table.add_rows(rows);
     for column in table.column_iter_mut() {
@@ -60,5 +63,7 @@ pub(super) fn ago(time: Timestamp, now: Timestamp) -> String {
 
 /// Whether an error only says that nobody reads our output any more.
 pub(super) fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    error
+        .downcast_ref::<io::Error>()
+        .is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
 }

@@ -6,8 +6,8 @@ mod dockerhub;
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
-use super::output::print;
 use super::UsageError;
+use super::output::print;
 
 /// Post a realistic delivery, signed as its sender signs, to try things out.
 ///
@@ -64,25 +64,43 @@ impl SendArgs {
             SenderCommand::Dockerhub(what) => dockerhub::delivery(what)?,
             SenderCommand::Distribution(what) => distribution::delivery(what)?,
         };
-        let client = reqwest::Client::builder().timeout(std::time::Duration::from_secs(30)).no_proxy().build()?;
+        let client = reqwest::Client::builder()
+            .timeout(std::time::Duration::from_secs(30))
+            .no_proxy()
+            .build()?;
         let mut request = client.post(delivery.url).body(delivery.body);
         for (name, value) in delivery.headers {
             request = request.header(name, value);
         }
         // The URL may be a secret, so it is taken out of what the HTTP library says.
-        let response = request.send().await.map_err(reqwest::Error::without_url).context("the delivery was not taken")?;
-        let (status, id) = (response.status(), response.headers().get("x-landfall-delivery").cloned());
-        let body = response.text().await.map_err(reqwest::Error::without_url).unwrap_or_default();
+        let response = request
+            .send()
+            .await
+            .map_err(reqwest::Error::without_url)
+            .context("the delivery was not taken")?;
+        let (status, id) = (
+            response.status(),
+            response.headers().get("x-landfall-delivery").cloned(),
+        );
+        let body = response
+            .text()
+            .await
+            .map_err(reqwest::Error::without_url)
+            .unwrap_or_default();
         if !status.is_success() {
             bail!("the receiver answered {status}: {}", body.trim_end());
         }
-        let id = id.and_then(|id| Some(format!("  (delivery {})", id.to_str().ok()?))).unwrap_or_default();
+        let id = id
+            .and_then(|id| Some(format!("  (delivery {})", id.to_str().ok()?)))
+            .unwrap_or_default();
         print(&format!("{status}  {}{id}\n", body.trim_end()))
     }
 }
 
 impl What {
     fn url(&self) -> Result<reqwest::Url, UsageError> {
-        self.to.parse().map_err(|error| UsageError(format!("--to is no URL: {error}")))
+        self.to
+            .parse()
+            .map_err(|error| UsageError(format!("--to is no URL: {error}")))
     }
 }

@@ -50,17 +50,32 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "DOCKER_WEBHOOK_SECRET", hide_env_values = true, value_name = "SECRET")]
     docker_webhook_secret: Option<String>,
     /// The secret of deliveries to /webhook?type=distribution, which come with it as the header Authorization.
-    #[arg(long, env = "DISTRIBUTION_WEBHOOK_SECRET", hide_env_values = true, value_name = "SECRET")]
+    #[arg(
+        long,
+        env = "DISTRIBUTION_WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
     distribution_webhook_secret: Option<String>,
     /// The namespace of the Secrets of the ClusterConfig's receivers.
-    #[arg(long, env = "SYSTEM_RESOURCES_NAMESPACE", default_value = "kargo-system-resources", value_name = "NAME")]
+    #[arg(
+        long,
+        env = "SYSTEM_RESOURCES_NAMESPACE",
+        default_value = "kargo-system-resources",
+        value_name = "NAME"
+    )]
     system_resources_namespace: String,
     /// A namespace whose registry credentials every project may use.
     #[arg(long, env = "SHARED_RESOURCES_NAMESPACE", value_name = "NAME")]
     shared_resources_namespace: Option<String>,
 
     /// Ask URL in place of a registry, which keeps its name in subscriptions and results. May be repeated.
-    #[arg(long, env = "LANDFALL_REGISTRY_MIRRORS", value_name = "HOST=URL", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "LANDFALL_REGISTRY_MIRRORS",
+        value_name = "HOST=URL",
+        value_delimiter = ','
+    )]
     registry_mirror: Vec<String>,
     /// Requests that each registry host gets in a second, at most.
     #[arg(long, env = "IMAGE_REGISTRY_RATE_LIMIT", default_value_t = 20, value_name = "N",
@@ -118,7 +133,10 @@ impl ServeArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let config = self.meaning()?;
         crate::telemetry::start(config.log_format, &config.log_level).map_err(UsageError)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("no threads")?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .context("no threads")?;
         runtime.block_on(crate::app::serve(config))
     }
 
@@ -136,19 +154,31 @@ impl ServeArgs {
         };
         let secrets = [
             (Sender::DockerHub, "--docker-webhook-secret", self.docker_webhook_secret),
-            (Sender::Distribution, "--distribution-webhook-secret", self.distribution_webhook_secret),
+            (
+                Sender::Distribution,
+                "--distribution-webhook-secret",
+                self.distribution_webhook_secret,
+            ),
         ];
         let mut webhook_secrets = HashMap::new();
         for (sender, flag, secret) in secrets {
             match secret.as_deref() {
                 None => {}
-                Some("") => return Err(UsageError(format!("{flag}: an empty secret proves nothing; leave it out"))),
+                Some("") => {
+                    return Err(UsageError(format!(
+                        "{flag}: an empty secret proves nothing; leave it out"
+                    )));
+                }
                 Some(secret) => {
                     webhook_secrets.insert(sender, SecretBytes::from(secret));
                 }
             }
         }
-        let mirrors = self.registry_mirror.iter().filter(|text| !text.is_empty()).map(|text| mirror(text));
+        let mirrors = self
+            .registry_mirror
+            .iter()
+            .filter(|text| !text.is_empty())
+            .map(|text| mirror(text));
         let defaults = RetryPolicy::default();
         Ok(Config {
             manifests: self.manifests,
@@ -166,10 +196,20 @@ impl ServeArgs {
             },
             dedupe_window: self.dedupe_window,
             retries: RetryPolicy {
-                failed: Backoff { most: self.retry_max_delay, attempts: self.retry_attempts, ..defaults.failed },
-                not_visible: Backoff { attempts: self.not_visible_attempts, ..defaults.not_visible },
+                failed: Backoff {
+                    most: self.retry_max_delay,
+                    attempts: self.retry_attempts,
+                    ..defaults.failed
+                },
+                not_visible: Backoff {
+                    attempts: self.not_visible_attempts,
+                    ..defaults.not_visible
+                },
             },
-            retention: Retention { age: self.retention_age, count: self.retention_count },
+            retention: Retention {
+                age: self.retention_age,
+                count: self.retention_count,
+            },
             limits: Limits::default(),
             log_format: match self.log_format {
                 LogFormatArg::Text => LogFormat::Text,
@@ -182,15 +222,21 @@ impl ServeArgs {
 
 fn duration(text: &str) -> Result<Duration, String> {
     let nanos = parse_duration(text).map_err(|error| format!("{error}; one reads 30s, 5m or 1h30m"))?;
-    u64::try_from(nanos).map(Duration::from_nanos).map_err(|_| "it must not be negative".to_owned())
+    u64::try_from(nanos)
+        .map(Duration::from_nanos)
+        .map_err(|_| "it must not be negative".to_owned())
 }
 
 fn mirror(text: &str) -> Result<(String, Url), UsageError> {
     let wrong = |problem: &str| UsageError(format!("--registry-mirror {text}: {problem}"));
-    let (host, url) = text.split_once('=').ok_or_else(|| wrong("one reads HOST=URL, for example docker.io=http://127.0.0.1:5000"))?;
+    let (host, url) = text
+        .split_once('=')
+        .ok_or_else(|| wrong("one reads HOST=URL, for example docker.io=http://127.0.0.1:5000"))?;
     let url: Url = url.parse().map_err(|_| wrong("what follows the = is no URL"))?;
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(UsageError("--registry-mirror: credentials belong into a Secret, not into the URL".to_owned()));
+        return Err(UsageError(
+            "--registry-mirror: credentials belong into a Secret, not into the URL".to_owned(),
+        ));
     }
     Ok((host.to_ascii_lowercase(), url))
 }

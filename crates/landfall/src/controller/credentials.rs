@@ -42,7 +42,9 @@ impl Credentials {
     pub fn of(snapshot: &Snapshot, shared_namespace: Option<String>) -> (Self, Vec<String>) {
         let (mut candidates, mut problems) = (Vec::new(), Vec::new());
         for loaded in snapshot.resources.values() {
-            let Resource::Secret(secret) = &loaded.resource else { continue };
+            let Resource::Secret(secret) = &loaded.resource else {
+                continue;
+            };
             if secret.credential_type() != Some("image") {
                 continue;
             }
@@ -52,7 +54,13 @@ impl Credentials {
             }
         }
         candidates.sort_by(|a, b| a.name.cmp(&b.name));
-        (Self { candidates, shared_namespace }, problems)
+        (
+            Self {
+                candidates,
+                shared_namespace,
+            },
+            problems,
+        )
     }
 
     /// What `project` shows to the registry for `repository`: its own first match by name, else the shared namespace's,
@@ -66,9 +74,15 @@ impl Credentials {
         };
         let found = in_namespace(project).or_else(|| in_namespace(self.shared_namespace.as_deref()?));
         match found {
-            None => Granted { access: Access::Anonymous, name: "anonymous".to_owned() },
+            None => Granted {
+                access: Access::Anonymous,
+                name: "anonymous".to_owned(),
+            },
             Some(candidate) => Granted {
-                access: Access::Basic { username: candidate.username.clone(), password: candidate.password.clone() },
+                access: Access::Basic {
+                    username: candidate.username.clone(),
+                    password: candidate.password.clone(),
+                },
                 name: format!("Secret {}/{}", candidate.namespace, candidate.name),
             },
         }
@@ -88,9 +102,10 @@ fn candidate(secret: &Secret) -> Result<Candidate, String> {
     let text = |key: &str| -> Result<String, String> {
         match secret.data.get(key) {
             None => Ok(String::new()),
-            Some(value) => {
-                Ok(value.expose_text().ok_or_else(|| format!("the key {key:?} of its data is no UTF-8"))?.to_owned())
-            }
+            Some(value) => Ok(value
+                .expose_text()
+                .ok_or_else(|| format!("the key {key:?} of its data is no UTF-8"))?
+                .to_owned()),
         }
     };
     let repo_url = text("repoURL")?;

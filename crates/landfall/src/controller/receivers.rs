@@ -47,7 +47,13 @@ pub fn derive(snapshot: &Snapshot, settings: &Settings) -> Vec<Derived> {
         };
         let key = loaded.resource.key();
         let refresh_token = loaded.resource.refresh_token().map(str::to_owned);
-        let mut entry = Derived { key, open: vec![], closed: vec![], statuses: vec![], refresh_token };
+        let mut entry = Derived {
+            key,
+            open: vec![],
+            closed: vec![],
+            statuses: vec![],
+            refresh_token,
+        };
         for spec in specs {
             match open(spec, &entry.key, project, secrets, snapshot, settings) {
                 Ok((door, receiver)) => {
@@ -76,7 +82,13 @@ fn open(
 ) -> Result<(PathDoor, Receiver), String> {
     let (sender, data_key) = sender(&spec.kind)?;
     let secret = secret(snapshot, secrets, &spec.secret_ref, data_key)?;
-    let door = PathDoor::derive(&settings.base_url, sender, project.unwrap_or_default(), &spec.name, secret);
+    let door = PathDoor::derive(
+        &settings.base_url,
+        sender,
+        project.unwrap_or_default(),
+        &spec.name,
+        secret,
+    );
     let reach = project.map_or(Reach::Everywhere, |project| Reach::Project(project.to_owned()));
     let name = ReceiverName(format!("{} {}/{}", owner.kind, owner.name, spec.name));
     Ok((door, Receiver::by_path(name, sender, reach)))
@@ -103,7 +115,11 @@ fn sender(kind: &ReceiverKind) -> Result<(Sender, &'static str), String> {
 }
 
 fn secret<'a>(snapshot: &'a Snapshot, namespace: &str, name: &str, data_key: &str) -> Result<&'a SecretBytes, String> {
-    let key = ResourceKey { kind: Kind::Secret, namespace: Some(namespace.to_owned()), name: name.to_owned() };
+    let key = ResourceKey {
+        kind: Kind::Secret,
+        namespace: Some(namespace.to_owned()),
+        name: name.to_owned(),
+    };
     let Some(Resource::Secret(secret)) = snapshot.resources.get(&key).map(|loaded| &loaded.resource) else {
         return Err(format!("{key} does not exist"));
     };
@@ -121,7 +137,13 @@ impl Derived {
         status.webhook_receivers = self.statuses.clone();
         status.last_handled_refresh = self.refresh_token.clone().unwrap_or_default();
         let mut set = |condition_type, condition, reason, message: &str| {
-            let new = NewCondition { condition_type, status: condition, reason, message, observed_generation: generation };
+            let new = NewCondition {
+                condition_type,
+                status: condition,
+                reason,
+                message,
+                observed_generation: generation,
+            };
             status.conditions.set(new, now);
         };
         if self.closed.is_empty() {
@@ -130,12 +152,24 @@ impl Derived {
             status.conditions.remove("Reconciling");
             status.observed_generation = generation;
         } else {
-            let what = if self.key.kind == Kind::ProjectConfig { "WebhookReceivers" } else { "webhook receivers" };
-            let problems: Vec<String> =
-                self.closed.iter().map(|(name, problem)| format!("receiver {name:?}: {problem}")).collect();
+            let what = if self.key.kind == Kind::ProjectConfig {
+                "WebhookReceivers"
+            } else {
+                "webhook receivers"
+            };
+            let problems: Vec<String> = self
+                .closed
+                .iter()
+                .map(|(name, problem)| format!("receiver {name:?}: {problem}"))
+                .collect();
             let message = format!("Failed to sync {what}: {}", problems.join("; "));
             set("Ready", ConditionStatus::False, "SyncWebhookReceiversFailed", &message);
-            set("Reconciling", ConditionStatus::True, "SyncingWebhooks", "Syncing webhook receivers");
+            set(
+                "Reconciling",
+                ConditionStatus::True,
+                "SyncingWebhooks",
+                "Syncing webhook receivers",
+            );
         }
         status
     }

@@ -87,7 +87,13 @@ pub async fn refresh(
         let label = label(index, subscription);
         let outcome = match &subscription.source {
             Source::Image(image) => {
-                let refresh = ImageRefresh { discovery, image, extent, hints, interval: warehouse.interval.duration };
+                let refresh = ImageRefresh {
+                    discovery,
+                    image,
+                    extent,
+                    hints,
+                    interval: warehouse.interval.duration,
+                };
                 refresh.run(credentials, &project, subscription, &mut refreshed).await
             }
             other => Err(Setback::Hopeless(not_discovered(other))),
@@ -131,7 +137,9 @@ impl ImageRefresh<'_> {
         let choice = match policy.select(&repository.catalog().lock()) {
             Selection::Chosen(choice) => choice,
             Selection::Needs(_) => {
-                return Err(Setback::Failed("the registry changes faster than it can be looked at".to_owned()));
+                return Err(Setback::Failed(
+                    "the registry changes faster than it can be looked at".to_owned(),
+                ));
             }
         };
         Ok(ImageOutcome {
@@ -157,10 +165,26 @@ impl ImageRefresh<'_> {
             Extent::Hinted | Extent::Full(Occasion::Requested) => Priority::Event,
             Extent::Full(Occasion::Interval | Occasion::SpecChanged) => Priority::Poll,
         };
-        let address = RepositoryAddress { host: name.registry_host().to_owned(), path: name.path().to_string() };
-        let catalog = self.discovery.catalogs.open(&self.discovery.store, &name, &access).await?;
-        let registry = self.discovery.registry.repository(address, granted.access, tls, priority)?;
-        Ok(Arc::new(Repository { name, access, catalog, registry, store: self.discovery.store.clone() }))
+        let address = RepositoryAddress {
+            host: name.registry_host().to_owned(),
+            path: name.path().to_string(),
+        };
+        let catalog = self
+            .discovery
+            .catalogs
+            .open(&self.discovery.store, &name, &access)
+            .await?;
+        let registry = self
+            .discovery
+            .registry
+            .repository(address, granted.access, tls, priority)?;
+        Ok(Arc::new(Repository {
+            name,
+            access,
+            catalog,
+            registry,
+            store: self.discovery.store.clone(),
+        }))
     }
 
     async fn look(
@@ -194,14 +218,19 @@ impl ImageRefresh<'_> {
     async fn follow_hints(&self, repository: &Arc<Repository>, refreshed: &mut Refreshed) -> Result<(), LookError> {
         let mut failure = None;
         for (hint, since) in self.hints {
-            let RepositoryName::Image(name) = &hint.repository else { continue };
+            let RepositoryName::Image(name) = &hint.repository else {
+                continue;
+            };
             if *name != repository.name {
                 continue;
             }
             let result = match &hint.tag {
                 Some(tag) => repository.look(tag, *since).await,
                 // The event names no tag: only a listing that is as young as it will do.
-                None => repository.list(earlier(*since, Duration::from_millis(1))).await.map(|()| Looked::Listed),
+                None => repository
+                    .list(earlier(*since, Duration::from_millis(1)))
+                    .await
+                    .map(|()| Looked::Listed),
             };
             let outcome = match result {
                 Ok(Looked::Seen(_) | Looked::Listed) => HintOutcome::Seen,
@@ -253,10 +282,23 @@ fn doubtful(repository: &Repository, policy: &ImagePolicy, occasion: Occasion) -
         let mut others: Vec<(Option<Timestamp>, &Tag)> = policy
             .candidates(&catalog)
             .into_iter()
-            .map(|tag| (catalog.tags.get(tag).and_then(Option::as_ref).map(|observation| observation.seen), tag))
+            .map(|tag| {
+                (
+                    catalog
+                        .tags
+                        .get(tag)
+                        .and_then(Option::as_ref)
+                        .map(|observation| observation.seen),
+                    tag,
+                )
+            })
             .collect();
         others.sort();
-        let most = if occasion == Occasion::Requested { usize::MAX } else { ROLLING };
+        let most = if occasion == Occasion::Requested {
+            usize::MAX
+        } else {
+            ROLLING
+        };
         doubtful.extend(others.into_iter().take(most).map(|(_, tag)| tag.clone()));
         doubtful.sort();
         doubtful.dedup();
@@ -292,7 +334,10 @@ fn joined(done: Option<Result<Result<(), LookError>, tokio::task::JoinError>>) -
 }
 
 fn earlier(time: Timestamp, by: Duration) -> Timestamp {
-    SignedDuration::try_from(by).ok().and_then(|by| time.checked_sub(by).ok()).unwrap_or(Timestamp::MIN)
+    SignedDuration::try_from(by)
+        .ok()
+        .and_then(|by| time.checked_sub(by).ok())
+        .unwrap_or(Timestamp::MIN)
 }
 
 fn label(index: usize, subscription: &SubscriptionSpec) -> String {
@@ -326,7 +371,12 @@ fn chosen(image: &ImageOutcome) -> String {
     };
     words.push_str(&format!(", of {} wanted", choice.candidates));
     if let Some(left_out) = choice.left_out.first() {
-        words.push_str(&format!("; {} left out, first {}: {}", choice.left_out.len(), left_out.tag, left_out.reason));
+        words.push_str(&format!(
+            "; {} left out, first {}: {}",
+            choice.left_out.len(),
+            left_out.tag,
+            left_out.reason
+        ));
     }
     words
 }

@@ -84,7 +84,9 @@ impl Repository {
             catalog.take_listing(listed, began);
             catalog.tags.keys().cloned().collect()
         };
-        self.store.note_listing(self.name.as_str(), &self.access, tags, began).await?;
+        self.store
+            .note_listing(self.name.as_str(), &self.access, tags, began)
+            .await?;
         Ok(())
     }
 
@@ -118,7 +120,10 @@ impl Repository {
         };
         let unmoved = {
             let catalog = self.catalog().lock();
-            catalog.seen(tag).map(|(digest, _)| digest.clone()).filter(|known| Some(known.as_str()) == pointed.as_deref())
+            catalog
+                .seen(tag)
+                .map(|(digest, _)| digest.clone())
+                .filter(|known| Some(known.as_str()) == pointed.as_deref())
         };
         match unmoved {
             Some(digest) => self.note(tag, digest, None, began).await,
@@ -156,7 +161,10 @@ impl Repository {
         let digest = match Digest::parse(&manifest.digest) {
             Ok(digest) => digest,
             Err(error) => {
-                let (host, detail) = (self.name.registry_host().to_owned(), format!("the digest of the tag {tag}: {error}"));
+                let (host, detail) = (
+                    self.name.registry_host().to_owned(),
+                    format!("the digest of the tag {tag}: {error}"),
+                );
                 return Err(RegistryError::Malformed { host, detail }.into());
             }
         };
@@ -182,12 +190,20 @@ impl Repository {
             Err(unusable) => return Ok(Ok(Seen::Unusable(unusable))),
         };
         match manifest {
-            Manifest::Image { config, annotations, created } => Ok(match self.config(&config).await? {
+            Manifest::Image {
+                config,
+                annotations,
+                created,
+            } => Ok(match self.config(&config).await? {
                 Fetched::There(Ok(config)) => Ok(Seen::Image(Manifest::image_facts(annotations, created, config))),
                 Fetched::There(Err(unusable)) => Ok(Seen::Unusable(unusable)),
                 Fetched::Missing(what) => Err(what),
             }),
-            Manifest::Index { annotations, created, mut children } => {
+            Manifest::Index {
+                annotations,
+                created,
+                mut children,
+            } => {
                 if created.is_none() {
                     for child in &mut children {
                         if let Err(missing) = self.date(child).await? {
@@ -220,8 +236,13 @@ impl Repository {
                     Ok(seen) => Arc::new(seen),
                     Err(missing) => return Ok(Err(missing)),
                 };
-                self.catalog().lock().contents.insert(child.digest.clone(), content.clone());
-                self.store.note_content(self.name.as_str(), &self.access, &child.digest, content.clone()).await?;
+                self.catalog()
+                    .lock()
+                    .contents
+                    .insert(child.digest.clone(), content.clone());
+                self.store
+                    .note_content(self.name.as_str(), &self.access, &child.digest, content.clone())
+                    .await?;
                 content
             }
         };
@@ -234,12 +255,18 @@ impl Repository {
     /// An index's child, which is an image and no index again.
     async fn child(&self, media_type: &str, body: &[u8]) -> Result<Result<Seen, String>, LookError> {
         match read_manifest(media_type, body) {
-            Ok(Manifest::Image { config, annotations, created }) => Ok(match self.config(&config).await? {
+            Ok(Manifest::Image {
+                config,
+                annotations,
+                created,
+            }) => Ok(match self.config(&config).await? {
                 Fetched::There(Ok(config)) => Ok(Seen::Image(Manifest::image_facts(annotations, created, config))),
                 Fetched::There(Err(unusable)) => Ok(Seen::Unusable(unusable)),
                 Fetched::Missing(what) => Err(what),
             }),
-            Ok(Manifest::Index { .. }) => Ok(Ok(Seen::Unusable(Unusable("it is an index within an index".to_owned())))),
+            Ok(Manifest::Index { .. }) => Ok(Ok(Seen::Unusable(Unusable(
+                "it is an index within an index".to_owned(),
+            )))),
             Err(unusable) => Ok(Ok(Seen::Unusable(unusable))),
         }
     }
@@ -248,9 +275,9 @@ impl Repository {
         match self.registry.blob(digest.as_str(), CONFIG_LIMIT).await {
             Ok(body) => Ok(Fetched::There(read_config(&body))),
             Err(RegistryError::NotFound { .. }) => Ok(Fetched::Missing(format!("its configuration ({digest})"))),
-            Err(RegistryError::TooLarge { .. }) => {
-                Ok(Fetched::There(Err(Unusable("its configuration is too large for an image's".to_owned()))))
-            }
+            Err(RegistryError::TooLarge { .. }) => Ok(Fetched::There(Err(Unusable(
+                "its configuration is too large for an image's".to_owned(),
+            )))),
             Err(error) => Err(error.into()),
         }
     }
@@ -264,12 +291,17 @@ impl Repository {
     ) -> Result<(), LookError> {
         let content = {
             let mut catalog = self.catalog().lock();
-            let Some(content) = content.or_else(|| catalog.contents.get(&digest).cloned()) else { return Ok(()) };
+            let Some(content) = content.or_else(|| catalog.contents.get(&digest).cloned()) else {
+                return Ok(());
+            };
             catalog.note(tag.clone(), digest.clone(), content.clone(), seen);
             content
         };
         let found = Some((Observation { digest, seen }, content));
-        Ok(self.store.note_tag(self.name.as_str(), &self.access, tag, found).await?)
+        Ok(self
+            .store
+            .note_tag(self.name.as_str(), &self.access, tag, found)
+            .await?)
     }
 
     async fn note_absent(&self, tag: &Tag, seen: Timestamp) -> Result<(), LookError> {

@@ -4,5 +4,5 @@
 mod catalogs;
 mod look;
 
-pub use catalogs::{Catalogs, SharedCatalog};
+pub use catalogs::Catalogs;
 pub use look::{LookError, Looked, Repository};

@@ -40,21 +40,38 @@ impl Pipeline {
         let ended = now();
         let record = self.statuses.record(&key_of(target));
         let previous: WarehouseStatus = serde_json::from_str(&record.status).unwrap_or_default();
-        let token = known.warehouse.metadata.refresh_token().filter(|_| matches!(extent, Extent::Full(_)));
+        let token = known
+            .warehouse
+            .metadata
+            .refresh_token()
+            .filter(|_| matches!(extent, Extent::Full(_)));
         let status = warehouse_status(&previous, &refreshed.results, known.generation, token, ended);
         // What cannot work until somebody changes it is no reason to look again soon.
         let failed = setbacks(&refreshed).any(|setback| !matches!(setback, Setback::Hopeless(_)));
         let complete = !failed && matches!(extent, Extent::Full(_));
-        let refreshed_at = if complete { refreshed.complete_since } else { record.refreshed };
-        let resource = self.statuses.write(&key_of(target), &status, known.generation, refreshed_at);
+        let refreshed_at = if complete {
+            refreshed.complete_since
+        } else {
+            record.refreshed
+        };
+        let resource = self
+            .statuses
+            .write(&key_of(target), &status, known.generation, refreshed_at);
         let work = self.next_states(waiting, &refreshed, began, ended);
-        let mut next: Wishes = work.iter().filter_map(|(_, _, after, _)| Some((Extent::Hinted, after.due(ended, &self.retries)?))).collect();
+        let mut next: Wishes = work
+            .iter()
+            .filter_map(|(_, _, after, _)| Some((Extent::Hinted, after.due(ended, &self.retries)?)))
+            .collect();
         if let Extent::Full(_) = extent {
             next.push(self.next_full(target, known, &refreshed, failed, ended));
         }
         self.tell(target, extent, &refreshed, &work);
         let settlement = || {
-            let settlement = Settlement { target: target.clone(), resource: Some(resource.clone()), work: work.clone() };
+            let settlement = Settlement {
+                target: target.clone(),
+                resource: Some(resource.clone()),
+                work: work.clone(),
+            };
             self.store.settle(settlement)
         };
         self.persist("a refresh", settlement).await;
@@ -63,12 +80,7 @@ impl Pipeline {
     }
 
     /// Settles the work of a target that exists no more: there is nothing left to bring up to date.
-    pub(super) async fn settle_for_nobody(
-        &self,
-        target: &Target,
-        waiting: &[WaitingWork],
-        began: Timestamp,
-    ) -> Wishes {
+    pub(super) async fn settle_for_nobody(&self, target: &Target, waiting: &[WaitingWork], began: Timestamp) -> Wishes {
         if waiting.is_empty() {
             return Vec::new();
         }
@@ -76,7 +88,10 @@ impl Pipeline {
             .iter()
             .filter_map(|waiting| {
                 let attempt = waiting.work.next_attempt()?;
-                let after = waiting.work.clone().after(attempt, Outcome::Effected, now(), 0.0, &self.retries);
+                let after = waiting
+                    .work
+                    .clone()
+                    .after(attempt, Outcome::Effected, now(), 0.0, &self.retries);
                 let outcome = format!("{target} exists no more");
                 let record = AttemptRecord {
                     attempt,
@@ -93,7 +108,11 @@ impl Pipeline {
             })
             .collect();
         let settlement = || {
-            let settlement = Settlement { target: target.clone(), resource: None, work: work.clone() };
+            let settlement = Settlement {
+                target: target.clone(),
+                resource: None,
+                work: work.clone(),
+            };
             self.store.settle(settlement)
         };
         self.persist("a refresh", settlement).await;
@@ -116,7 +135,9 @@ impl Pipeline {
                 Outcome::Effected => "done".to_owned(),
                 Outcome::Setback(setback) => format!("{}: {}", setback.class(), setback.reason()),
             };
-            let after = work.clone().after(attempt, outcome, ended, fastrand::f64(), &self.retries);
+            let after = work
+                .clone()
+                .after(attempt, outcome, ended, fastrand::f64(), &self.retries);
             let record = AttemptRecord {
                 attempt,
                 began,
@@ -145,11 +166,23 @@ impl Pipeline {
         let interval = known.warehouse.interval.duration;
         let failures = self.statuses.count_failures(target, failed);
         if failed {
-            let delay = self.retries.failed.delay(failures, fastrand::f64()).unwrap_or(self.retries.failed.most);
-            return full(Occasion::SpecChanged, ended, delay.min(interval.max(Duration::from_secs(1))));
+            let delay = self
+                .retries
+                .failed
+                .delay(failures, fastrand::f64())
+                .unwrap_or(self.retries.failed.most);
+            return full(
+                Occasion::SpecChanged,
+                ended,
+                delay.min(interval.max(Duration::from_secs(1))),
+            );
         }
         let spread = interval.mul_f64(SPREAD * fastrand::f64());
-        full(Occasion::Interval, refreshed.complete_since.unwrap_or(ended), interval.saturating_sub(spread))
+        full(
+            Occasion::Interval,
+            refreshed.complete_since.unwrap_or(ended),
+            interval.saturating_sub(spread),
+        )
     }
 
     fn tell(
@@ -177,7 +210,10 @@ impl Pipeline {
 
 /// What went wrong with subscriptions.
 fn setbacks(refreshed: &Refreshed) -> impl Iterator<Item = &Setback> {
-    refreshed.results.iter().filter_map(|result| result.outcome.as_ref().err())
+    refreshed
+        .results
+        .iter()
+        .filter_map(|result| result.outcome.as_ref().err())
 }
 
 /// What an entry's hints came to, the worst of them. A hint that nobody followed belongs to a subscription that failed, or
@@ -196,14 +232,19 @@ fn outcome(hints: &[Hint], refreshed: &Refreshed) -> Outcome {
             }
         }
     }
-    not_visible.map_or(Outcome::Effected, |reason| Outcome::Setback(Setback::NotVisible(reason)))
+    not_visible.map_or(Outcome::Effected, |reason| {
+        Outcome::Setback(Setback::NotVisible(reason))
+    })
 }
 
 /// A refresh that ended in a panic, as a result like any other.
 fn broken(known: &LiveWarehouse, began: Timestamp, panicked: &JoinError) -> Refreshed {
     let label = format!("refresh of {}", known.warehouse.metadata.name);
     Refreshed {
-        results: vec![landfall_core::discovery::Discovered { label, outcome: Err(Setback::Failed(panicked.to_string())) }],
+        results: vec![landfall_core::discovery::Discovered {
+            label,
+            outcome: Err(Setback::Failed(panicked.to_string())),
+        }],
         hints: std::collections::BTreeMap::new(),
         choices: Vec::new(),
         asked: began,

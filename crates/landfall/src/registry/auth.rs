@@ -16,7 +16,7 @@ use super::endpoint::authority;
 use super::error::{Complaint, RegistryError};
 use super::http_time::http_date;
 use super::site::{AskedRegistry, realm_to_ask};
-use super::token::{Age, Token, TokenCache, TokenKey, read_token};
+use super::token::{Age, Held, Token, TokenCache, TokenKey, read_token};
 use super::transport::{Charge, Outgoing, Proof, Transport};
 
 /// How much of a token service's answer is read.
@@ -47,8 +47,13 @@ pub(super) enum Offer {
     Nothing,
     Basic,
     Bearer {
-        held: super::token::Held,
+        held: Held,
         service: TokenService,
+    },
+    /// Nothing was offered, because the token that the host wanted before was not to be had.
+    Unsold {
+        service: TokenService,
+        error: RegistryError,
     },
 }
 
@@ -56,19 +61,11 @@ impl Offer {
     /// The proof to send.
     pub(super) fn proof(&self, access: &Access) -> Proof {
         match self {
-            Self::Nothing => Proof::Nothing,
+            Self::Nothing | Self::Unsold { .. } => Proof::Nothing,
             Self::Basic => Proof::Basic(access.clone()),
             Self::Bearer { held, .. } => Proof::Bearer(held.header.clone()),
         }
     }
-}
-
-/// How a remembered challenge came to be known.
-enum Known {
-    /// This repository was asked before.
-    ForThisPath(Challenge),
-    /// Another repository of the host was, and hosts mostly want the same for all.
-    ForTheHost(Challenge),
 }
 
 /// The origin as a text, how its certificate was checked, and a repository path; without a path, what the host wants for
@@ -85,18 +82,20 @@ pub(super) struct Authenticator {
 impl Authenticator {
     /// What to offer with a first request, from what is known of the host.
     pub(super) async fn offer(&self, asking: Asking<'_>) -> Result<Offer, RegistryError> {
-        let (challenge, certain) = match self.known(asking) {
-            None => return Ok(Offer::Nothing),
-            Some(Known::ForThisPath(challenge)) => (challenge, true),
-            Some(Known::ForTheHost(challenge)) => (challenge, false),
-        };
-        match challenge {
-            Challenge::Basic if matches!(asking.access, Access::Anonymous) => Ok(Offer::Nothing),
-            Challenge::Basic => Ok(Offer::Basic),
-            Challenge::Bearer(service) => match self.buy(asking, service, None).await {
-                // Another repository may want a token from elsewhere: let the registry say so itself.
-                Err(error) if !certain && !error.is_transient() => Ok(Offer::Nothing),
-                result => result,
+        match self.known(asking) {
+            None => Ok(Offer::Nothing),
+            Some(Challenge::Basic) if matches!(asking.access, Access::Anonymous) => Ok(Offer::Nothing),
+            Some(Challenge::Basic) => Ok(Offer::Basic),
+            Some(Challenge::Bearer(service)) => match self.buy(asking, service.clone(), None).await {
+                Err(error @ RegistryError::Unavailable { .. }) => {
+                    // The registry may have moved its token service: let it say so next time.
+                    self.forget(asking);
+                    Err(error)
+                }
+                Err(error) if error.is_transient() => Err(error),
+                // This repository may want a token from elsewhere than the others: let the registry say so itself.
+                Err(error) => Ok(Offer::Unsold { service, error }),
+                sold => sold,
             },
         }
     }
@@ -127,10 +126,11 @@ impl Authenticator {
         let rejected = match offered {
             Offer::Bearer { held, service: same } if *same == service => {
                 if held.age == Age::Fresh {
-                    return Err(not_for_this_token(asking, host, complaint));
+                    return Err(no_token_suffices(asking, complaint));
                 }
                 Some(&held.header)
             }
+            Offer::Unsold { service: same, error } if *same == service => return Err(error.clone()),
             _ => None,
         };
         self.buy(asking, service, rejected).await
@@ -156,17 +156,22 @@ impl Authenticator {
         Ok(Offer::Bearer { held, service })
     }
 
-    fn known(&self, asking: Asking<'_>) -> Option<Known> {
+    /// What this repository wants, or else what others of its host want.
+    fn known(&self, asking: Asking<'_>) -> Option<Challenge> {
         let challenges = self.challenges.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(challenge) = challenges.get(&place(asking, Some(asking.path))) {
-            return Some(Known::ForThisPath(challenge.clone()));
-        }
-        challenges.get(&place(asking, None)).map(|challenge| {
-            Known::ForTheHost(match challenge {
-                Challenge::Basic => Challenge::Basic,
-                Challenge::Bearer(service) => Challenge::Bearer(service.clone().for_path(asking.path)),
-            })
+        let known = challenges
+            .get(&place(asking, Some(asking.path)))
+            .or_else(|| challenges.get(&place(asking, None)));
+        known.map(|challenge| match challenge {
+            Challenge::Basic => Challenge::Basic,
+            Challenge::Bearer(service) => Challenge::Bearer(service.clone().for_path(asking.path)),
         })
+    }
+
+    fn forget(&self, asking: Asking<'_>) {
+        let mut challenges = self.challenges.lock().unwrap_or_else(PoisonError::into_inner);
+        challenges.remove(&place(asking, Some(asking.path)));
+        challenges.remove(&place(asking, None));
     }
 
     /// Keeps a challenge: for the host if it is its first and an ordinary one, else for the path alone.
@@ -220,7 +225,8 @@ fn ordinary_scope(path: &str) -> String {
 }
 
 /// A token service gave a token, and the registry does not take it: it does not cover this repository.
-fn not_for_this_token(asking: Asking<'_>, host: String, complaint: Complaint) -> RegistryError {
+pub(super) fn no_token_suffices(asking: Asking<'_>, complaint: Complaint) -> RegistryError {
+    let host = authority(asking.registry.origin);
     match asking.access {
         Access::Anonymous => RegistryError::unauthorized(
             &host,

@@ -94,27 +94,32 @@ fn client(
     })
 }
 
-/// Whether a failure to connect may mean that the server does not speak TLS, rather than that its certificate is wrong:
-/// who shows a certificate we do not trust must not be asked in the clear instead.
+/// Whether a failure to connect looks as if the server does not speak TLS: it answered something else, or hung up on the
+/// greeting. Who shows a certificate we do not trust speaks TLS, and must not be asked in the clear instead.
 pub(super) fn may_speak_plain(error: &reqwest::Error) -> bool {
-    error.is_connect() && !error.is_timeout() && !certificate_is_wrong(error)
+    error.is_connect() && std::iter::successors(error.source(), |cause| cause_of(*cause)).any(is_no_greeting)
 }
 
-fn certificate_is_wrong(error: &reqwest::Error) -> bool {
-    let mut cause = error.source();
-    while let Some(current) = cause {
-        let inner = current
-            .downcast_ref::<std::io::Error>()
-            .and_then(std::io::Error::get_ref);
-        let tls = inner
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-            .or_else(|| current.downcast_ref::<rustls::Error>());
-        if let Some(rustls::Error::InvalidCertificate(_)) = tls {
-            return true;
-        }
-        cause = current.source();
+fn is_no_greeting(cause: &(dyn std::error::Error + 'static)) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionRefused, ConnectionReset, UnexpectedEof};
+    if let Some(tls) = cause.downcast_ref::<rustls::Error>() {
+        return matches!(tls, rustls::Error::InvalidMessage(_));
     }
-    false
+    // Nobody at the port of `https` may mean that there is somebody at that of `http`.
+    cause.downcast_ref::<std::io::Error>().is_some_and(|io| {
+        matches!(
+            io.kind(),
+            BrokenPipe | ConnectionRefused | ConnectionReset | UnexpectedEof
+        )
+    })
+}
+
+/// The next cause. An `io::Error` that wraps another error is passed over by its own `source`.
+fn cause_of<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e (dyn std::error::Error + 'static)> {
+    match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(inner) => Some(inner),
+        None => error.source(),
+    }
 }
 
 /// The innermost cause of an error, which says the most and names no URL.

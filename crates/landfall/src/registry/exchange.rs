@@ -6,7 +6,7 @@ use reqwest::header::LOCATION;
 use reqwest::{Method, StatusCode, Url};
 
 use super::answer::{Answer, BodyLimit};
-use super::auth::{Asking, Offer};
+use super::auth::{Asking, Offer, no_token_suffices};
 use super::challenge::{Challenge, strongest};
 use super::credentials::Access;
 use super::endpoint::authority;
@@ -72,15 +72,15 @@ impl RepositoryHandle {
                 }
                 _ => return Ok(answer),
             };
-            if challenged == MAX_CHALLENGES {
-                return Ok(answer);
-            }
-            challenged += 1;
             if answer.status == StatusCode::UNAUTHORIZED {
                 self.count_as_token_request();
             }
             let complaint = Complaint::read(&answer.body);
             let asking = self.asking(&base.url);
+            if challenged == MAX_CHALLENGES {
+                return Err(no_token_suffices(asking, complaint));
+            }
+            challenged += 1;
             offer = self
                 .inner
                 .authenticator

@@ -30,9 +30,9 @@ pub use budget::{Priority, Quota};
 pub use connections::TlsVerification;
 pub use credentials::{Access, Password};
 pub use endpoint::RepositoryAddress;
-pub use error::{Missing, RegistryError};
+pub use error::RegistryError;
 pub use listing::TagListing;
-pub use repository::{Head, Manifest, RepositoryHandle, RequestCount};
+pub use repository::RepositoryHandle;
 pub use reqwest::Url;
 
 /// How registries are asked. The defaults suit public registries.

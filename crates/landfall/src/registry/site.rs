@@ -127,7 +127,7 @@ fn site(name: &str) -> &str {
         name.strip_suffix(*domain)
             .is_some_and(|head| head.is_empty() || head.ends_with('.'))
     };
-    if SHARED_DOMAINS.iter().any(|domain| under(domain)) {
+    if SHARED_DOMAINS.iter().any(under) {
         return name;
     }
     let mut labels = name.rsplit('.');

@@ -41,7 +41,7 @@ pub(super) struct Token {
     pub(super) usable_for: Duration,
 }
 
-/// A token, and whether it was bought just now.
+/// A token, and how old it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Held {
     pub(super) header: HeaderValue,
@@ -51,17 +51,40 @@ pub(super) struct Held {
 /// Whether a rejected token may simply have run out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Age {
-    /// Bought for this request; buying again would give the same.
+    /// Bought since it was asked for, by us or another; buying again would give the same.
     Fresh,
     /// From the cache.
     Cached,
 }
 
+struct Kept {
+    header: HeaderValue,
+    bought_at: Instant,
+    until: Instant,
+}
+
 #[derive(Default)]
 struct Slot {
-    token: Option<(HeaderValue, Instant)>,
+    token: Option<Kept>,
     /// The last failure and when it happened, for those who were already waiting then.
     failure: Option<(RegistryError, Instant)>,
+}
+
+impl Slot {
+    /// The token, unless it has run out or is the rejected one.
+    fn usable(&self, asked_at: Instant, rejected: Option<&HeaderValue>) -> Option<Held> {
+        let kept = self
+            .token
+            .as_ref()
+            .filter(|kept| kept.until > Instant::now() && rejected != Some(&kept.header))?;
+        let age = if kept.bought_at > asked_at {
+            Age::Fresh
+        } else {
+            Age::Cached
+        };
+        let header = kept.header.clone();
+        Some(Held { header, age })
+    }
 }
 
 /// All tokens in use.
@@ -82,14 +105,8 @@ impl TokenCache {
         let asked_at = Instant::now();
         let slot = self.slot(key);
         let mut slot = slot.lock().await;
-        if let Some((header, until)) = &slot.token
-            && *until > Instant::now()
-            && rejected != Some(header)
-        {
-            return Ok(Held {
-                header: header.clone(),
-                age: Age::Cached,
-            });
+        if let Some(held) = slot.usable(asked_at, rejected) {
+            return Ok(held);
         }
         if let Some((error, failed_at)) = &slot.failure
             && *failed_at > asked_at
@@ -99,7 +116,13 @@ impl TokenCache {
         match buy.await {
             Ok(token) => {
                 slot.failure = None;
-                slot.token = Some((token.header.clone(), Instant::now() + token.usable_for));
+                let now = Instant::now();
+                let until = now + token.usable_for;
+                slot.token = Some(Kept {
+                    header: token.header.clone(),
+                    bought_at: now,
+                    until,
+                });
                 Ok(Held {
                     header: token.header,
                     age: Age::Fresh,
@@ -135,7 +158,7 @@ impl TokenCache {
 /// Drops what has run out and, of what nobody waits for, the quarter that runs out first.
 fn make_room(slots: &mut HashMap<TokenKey, Arc<tokio::sync::Mutex<Slot>>>) {
     let end_of = |slot: &Arc<tokio::sync::Mutex<Slot>>| match slot.try_lock() {
-        Ok(held) if Arc::strong_count(slot) == 1 => Some(held.token.as_ref().map(|(_, until)| *until)),
+        Ok(held) if Arc::strong_count(slot) == 1 => Some(held.token.as_ref().map(|kept| kept.until)),
         _ => None,
     };
     let mut idle: Vec<(Option<Instant>, TokenKey)> = slots

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::RegistryOptions;
 use super::answer::{Answer, BodyLimit};
-use super::budget::{Allowance, Budgets, Priority, Quota};
+use super::budget::{Allowance, Budgets, MAX_PAUSE, Priority, Quota};
 use super::connections::{Connections, TlsVerification, innermost, may_speak_plain};
 use super::credentials::Access;
 use super::endpoint::{Endpoint, authority};
@@ -169,9 +169,6 @@ impl Transport {
                 })?;
             let answer = self.send_once(outgoing, &host).await?;
             if let Some(quota) = answer.quota() {
-                if quota.remaining == 0 {
-                    tracing::warn!(host, "the registry's request quota is used up");
-                }
                 budget.note_quota(quota);
             }
             let pause = match (answer.status, answer.retry_after()) {
@@ -179,6 +176,7 @@ impl Transport {
                 (StatusCode::SERVICE_UNAVAILABLE, Some(wait)) => wait,
                 _ => return Ok(answer),
             };
+            let pause = pause.min(MAX_PAUSE);
             budget.pause_for(pause);
             drop(permit);
             tracing::debug!(host, seconds = pause.as_secs(), "the registry asks for a pause");

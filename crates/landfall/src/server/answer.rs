@@ -68,7 +68,9 @@ impl Answer {
 
     fn id(&self) -> Option<EntryId> {
         match self {
-            Self::Taken(Taken::Accepted { id, .. } | Taken::Duplicate { id, .. } | Taken::Ignored { id, .. }) => Some(*id),
+            Self::Taken(Taken::Accepted { id, .. } | Taken::Duplicate { id, .. } | Taken::Ignored { id, .. }) => {
+                Some(*id)
+            }
             _ => None,
         }
     }
@@ -135,7 +137,9 @@ fn text(status: StatusCode, words: String) -> Response<Body> {
     let body = if ok { words } else { format!("{words}\n") };
     let mut response = respond(status, "text/plain; charset=utf-8", body);
     if !ok {
-        response.headers_mut().insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+        response
+            .headers_mut()
+            .insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     }
     response
 }
@@ -143,6 +147,8 @@ fn text(status: StatusCode, words: String) -> Response<Body> {
 fn respond(status: StatusCode, content_type: &'static str, body: String) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }

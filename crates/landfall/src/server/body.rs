@@ -24,10 +24,14 @@ impl Door {
         if declared.is_some_and(|length| length > limit as u64) {
             return Err(Answer::TooLarge(limit));
         }
-        let length = declared.and_then(|length| usize::try_from(length).ok()).unwrap_or(limit);
+        let length = declared
+            .and_then(|length| usize::try_from(length).ok())
+            .unwrap_or(limit);
         let units = u32::try_from(length / UNIT + 1).unwrap_or(u32::MAX);
         let granted = tokio::time::timeout(WAIT, self.bodies.acquire_many(units)).await;
-        let Ok(Ok(_memory)) = granted else { return Err(Answer::Busy) };
+        let Ok(Ok(_memory)) = granted else {
+            return Err(Answer::Busy);
+        };
         let reading = tokio::time::timeout(self.limits.body, Limited::new(body, limit).collect());
         let body = match reading.await {
             Err(_elapsed) => return Err(Answer::TooSlow),
@@ -35,7 +39,11 @@ impl Door {
             Ok(Err(_broken)) => return Err(Answer::Broken),
             Ok(Ok(collected)) => collected.to_bytes(),
         };
-        Ok(Unverified { headers: headers(&parts.headers), query: query(&parts.uri), body: body.to_vec() })
+        Ok(Unverified {
+            headers: headers(&parts.headers),
+            query: query(&parts.uri),
+            body: body.to_vec(),
+        })
     }
 }
 
@@ -44,12 +52,19 @@ fn declared_length(headers: &HeaderMap) -> Option<u64> {
 }
 
 fn headers(headers: &HeaderMap) -> Vec<(String, Vec<u8>)> {
-    headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect()
+    headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+        .collect()
 }
 
 /// The parameters of a query. As with Go, one that holds a `;` or a bad escape is dropped.
 pub(super) fn query(uri: &Uri) -> Vec<(String, String)> {
-    let pairs = uri.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty() && !pair.contains(';'));
+    let pairs = uri
+        .query()
+        .unwrap_or_default()
+        .split('&')
+        .filter(|pair| !pair.is_empty() && !pair.contains(';'));
     pairs
         .filter_map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -69,7 +84,9 @@ fn unescape(text: &str) -> Option<String> {
             }
             b'%' => {
                 let (digits, tail) = tail.split_at_checked(2)?;
-                let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;
+                let digits = std::str::from_utf8(digits)
+                    .ok()
+                    .filter(|digits| !digits.starts_with('+'))?;
                 bytes.push(u8::from_str_radix(digits, 16).ok()?);
                 tail
             }
@@ -89,15 +106,24 @@ mod tests {
     #[test]
     fn queries_are_read_as_go_reads_them() {
         for (text, expected) in [
-            ("/webhook?type=docker.io&secret=a%2Bb+c", vec![("type", "docker.io"), ("secret", "a+b c")]),
-            ("/webhook?type=&type=docker.io", vec![("type", ""), ("type", "docker.io")]),
+            (
+                "/webhook?type=docker.io&secret=a%2Bb+c",
+                vec![("type", "docker.io"), ("secret", "a+b c")],
+            ),
+            (
+                "/webhook?type=&type=docker.io",
+                vec![("type", ""), ("type", "docker.io")],
+            ),
             ("/webhook?a=1;b=2&c=3", vec![("c", "3")]),
             ("/webhook?a=%zz&b=%2&c=%+1&d", vec![("d", "")]),
             ("/webhook?a=%ff", vec![]),
             ("/webhook", vec![]),
         ] {
             let uri: Uri = text.parse().unwrap();
-            let expected: Vec<_> = expected.into_iter().map(|(a, b)| (a.to_owned(), b.to_owned())).collect();
+            let expected: Vec<_> = expected
+                .into_iter()
+                .map(|(a, b)| (a.to_owned(), b.to_owned()))
+                .collect();
             assert_eq!(query(&uri), expected, "{text}");
         }
     }

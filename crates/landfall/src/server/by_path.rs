@@ -40,7 +40,9 @@ async fn take(door: &Door, receivers: &[Receiver], peer: SocketAddr, request: Re
     };
     let mut total: Option<Taken> = None;
     for receiver in receivers {
-        let Ok(delivery) = receiver.authenticate(request.clone()) else { return Answer::Rejected };
+        let Ok(delivery) = receiver.authenticate(request.clone()) else {
+            return Answer::Rejected;
+        };
         let taken = door.intake.take(delivery, receiver.reach().clone(), peer).await;
         match (&mut total, taken) {
             (_, refused @ (Taken::Malformed(_) | Taken::Unavailable(_))) => return Answer::Taken(refused),

@@ -45,8 +45,14 @@ fn receiver(live: &Live, request: &Request<Body>) -> Result<Receiver, Answer> {
         return Err(Answer::NoSuchType(words.to_owned()));
     }
     let parameters = query(request.uri());
-    let named = parameters.iter().find(|(name, _)| name == "type").map(|(_, value)| value.as_str());
-    let header = request.headers().get("x-registry-type").and_then(|value| value.to_str().ok());
+    let named = parameters
+        .iter()
+        .find(|(name, _)| name == "type")
+        .map(|(_, value)| value.as_str());
+    let header = request
+        .headers()
+        .get("x-registry-type")
+        .and_then(|value| value.to_str().ok());
     let named = named.filter(|named| !named.is_empty()).or(header).unwrap_or_default();
     let known = Sender::from_type_name(named).and_then(|sender| live.by_type.get(&sender));
     known.cloned().ok_or_else(|| {

@@ -91,7 +91,10 @@ fn serve_connection(
         routes.clone().oneshot(request)
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_BYTES);
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head)
+        .max_buf_size(HEAD_BYTES);
     let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
     async move {
         if let Err(error) = connection.await {

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 
 use crate::intake::Intake;
 
-pub use listener::{Bound, bind};
+pub use listener::bind;
 
 /// What all endpoints share.
 #[derive(Clone)]
@@ -60,4 +60,3 @@ pub fn routes(intake: Intake, limits: Limits) -> Router {
         .fallback(by_path::receive)
         .with_state(Door { intake, bodies, limits })
 }
-

@@ -14,7 +14,8 @@ impl Store {
     /// What is known of a repository with one way of access; empty where nothing is.
     pub async fn catalog(&self, repository: &str, access: &str) -> Result<Catalog, StoreError> {
         let (repository, access) = (repository.to_owned(), access.to_owned());
-        self.read(move |connection| load(connection, &repository, &access)).await
+        self.read(move |connection| load(connection, &repository, &access))
+            .await
     }
 
     /// Notes what a look at a tag found, or that there is no such tag.
@@ -77,10 +78,14 @@ impl Store {
         self.write(move |writing| {
             let connection = writing.connection;
             let id = id_of(connection, &repository, &access)?;
-            connection.execute_batch("CREATE TEMP TABLE IF NOT EXISTS listed (tag TEXT PRIMARY KEY) WITHOUT ROWID;
-                                      DELETE FROM listed;")?;
+            connection.execute_batch(
+                "CREATE TEMP TABLE IF NOT EXISTS listed (tag TEXT PRIMARY KEY) WITHOUT ROWID;
+                                      DELETE FROM listed;",
+            )?;
             for tag in &tags {
-                connection.prepare_cached("INSERT OR IGNORE INTO listed (tag) VALUES (?1)")?.execute([tag.as_str()])?;
+                connection
+                    .prepare_cached("INSERT OR IGNORE INTO listed (tag) VALUES (?1)")?
+                    .execute([tag.as_str()])?;
             }
             connection.execute(
                 "DELETE FROM tags WHERE repository = ?1 AND tag NOT IN (SELECT tag FROM listed)",
@@ -118,7 +123,11 @@ fn load(connection: &Connection, repository: &str, access: &str) -> rusqlite::Re
     }
     let mut tags = connection.prepare_cached("SELECT tag, digest, seen FROM tags WHERE repository = ?1")?;
     let rows = tags.query_map([id], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, Option<i64>>(2)?))
+        Ok((
+            row.get::<_, String>(0)?,
+            row.get::<_, Option<String>>(1)?,
+            row.get::<_, Option<i64>>(2)?,
+        ))
     })?;
     for row in rows {
         let (tag, digest, seen) = row?;
@@ -126,7 +135,10 @@ fn load(connection: &Connection, repository: &str, access: &str) -> rusqlite::Re
         let observation = digest
             .and_then(|digest| Digest::parse(&digest).ok())
             .zip(seen)
-            .map(|(digest, seen)| Observation { digest, seen: time(seen) });
+            .map(|(digest, seen)| Observation {
+                digest,
+                seen: time(seen),
+            });
         catalog.tags.insert(tag, observation);
     }
     Ok(catalog)

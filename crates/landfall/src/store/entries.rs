@@ -80,7 +80,7 @@ pub struct EntryFilter {
     /// Only those with a target that was given up.
     pub dead: bool,
     /// At most this many, the newest first.
-    pub limit: usize,
+    pub limit: u32,
 }
 
 /// An entry that is still to be matched.
@@ -109,11 +109,12 @@ impl Store {
         let headers = json(&entry.headers);
         let reach = json(&entry.reach);
         let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-        self.write(move |writing| insert(writing, &entry, &headers, &reach, window)).await
+        self.write(move |writing| insert(writing, &entry, &headers, &reach, window))
+            .await
     }
 
     /// The oldest entries that are still to be matched.
-    pub async fn unmatched(&self, limit: usize) -> Result<Vec<Unmatched>, StoreError> {
+    pub async fn unmatched(&self, limit: u32) -> Result<Vec<Unmatched>, StoreError> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT id, received, reach, events FROM entries INDEXED BY entries_unmatched
@@ -133,12 +134,18 @@ impl Store {
     }
 
     /// Writes what matching found, together with the work that follows from it.
-    pub async fn plan(&self, planned: Vec<(EntryId, Vec<Explanation>, Vec<(Target, Vec<Hint>)>)>, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn plan(
+        &self,
+        planned: Vec<(EntryId, Vec<Explanation>, Vec<(Target, Vec<Hint>)>)>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         self.write(move |writing| {
             for (id, explanations, targets) in &planned {
                 let changed = writing
                     .connection
-                    .prepare_cached("UPDATE entries SET matched = ?2, explanation = ?3 WHERE id = ?1 AND matched IS NULL")?
+                    .prepare_cached(
+                        "UPDATE entries SET matched = ?2, explanation = ?3 WHERE id = ?1 AND matched IS NULL",
+                    )?
                     .execute(params![id.as_i64(), now.as_millisecond(), json(explanations)])?;
                 if changed == 1 {
                     for (target, hints) in targets {
@@ -152,9 +159,13 @@ impl Store {
     }
 
     /// Entries, the newest first, each with the number of its targets by state.
-    pub async fn entries(&self, filter: EntryFilter) -> Result<Vec<(Entry, BTreeMap<String, usize>)>, StoreError> {
+    pub async fn entries(&self, filter: EntryFilter) -> Result<Vec<(Entry, BTreeMap<String, u32>)>, StoreError> {
         self.read(move |connection| {
-            let dead = if filter.dead { "WHERE id IN (SELECT entry FROM work WHERE summary = 'dead')" } else { "" };
+            let dead = if filter.dead {
+                "WHERE id IN (SELECT entry FROM work WHERE summary = 'dead')"
+            } else {
+                ""
+            };
             let sql = format!("SELECT {COLUMNS} FROM entries {dead} ORDER BY id DESC LIMIT ?1");
             let mut statement = connection.prepare_cached(&sql)?;
             let rows = statement.query_map([filter.limit], entry)?;
@@ -176,7 +187,9 @@ impl Store {
                         entry: entry(row)?,
                         headers: parsed(row, 10)?,
                         body: row.get(11)?,
-                        explanations: explanations.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default(),
+                        explanations: explanations
+                            .and_then(|text| serde_json::from_str(&text).ok())
+                            .unwrap_or_default(),
                     })
                 })
                 .optional()
@@ -189,9 +202,9 @@ impl Store {
         const SLICE: u64 = 500;
         self.write(move |writing| {
             let connection = writing.connection;
-            let total: u64 = connection.query_row("SELECT count(*) FROM entries", [], |row| row.get(0))?;
+            let total: i64 = connection.query_row("SELECT count(*) FROM entries", [], |row| row.get(0))?;
             let aged = doomed(connection, Some(retention.oldest_kept(now)), SLICE)?;
-            let surplus = doomed(connection, None, retention.surplus(total).min(SLICE))?;
+            let surplus = doomed(connection, None, retention.surplus(total.unsigned_abs()).min(SLICE))?;
             let more = aged.len() as u64 == SLICE || surplus.len() as u64 == SLICE;
             for (id, keys) in aged.into_iter().chain(surplus) {
                 remove(connection, id, &keys)?;
@@ -229,7 +242,10 @@ fn insert(
             }
             match known {
                 Some(of) if fresh.is_empty() => (Verdict::Duplicate, format!("a repetition of {of}")),
-                Some(of) => (Verdict::Accepted, format!("some of its events are a repetition of {of}")),
+                Some(of) => (
+                    Verdict::Accepted,
+                    format!("some of its events are a repetition of {of}"),
+                ),
                 None => (Verdict::Accepted, String::new()),
             }
         }
@@ -292,23 +308,33 @@ fn known_since(connection: &Connection, key: DedupeKey, now: i64, window: i64) -
 /// The oldest finished entries with their keys: those below `floor`, or any. Work that waits keeps its entry; work that was
 /// given up keeps it until it is too old.
 fn doomed(connection: &Connection, floor: Option<EntryId>, limit: u64) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
-    let unfinished = if floor.is_some() { "due IS NOT NULL" } else { "(due IS NOT NULL OR summary = 'dead')" };
+    let unfinished = if floor.is_some() {
+        "due IS NOT NULL"
+    } else {
+        "(due IS NOT NULL OR summary = 'dead')"
+    };
     let sql = format!(
         "SELECT id, keys FROM entries WHERE id < ?1 AND (verdict <> 'accepted' OR matched IS NOT NULL)
          AND NOT EXISTS (SELECT 1 FROM work WHERE work.entry = entries.id AND {unfinished}) ORDER BY id LIMIT ?2"
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let floor = floor.map_or(i64::MAX, EntryId::as_i64);
-    let rows = statement.query_map(params![floor, limit], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = statement.query_map(params![floor, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+        Ok((row.get(0)?, row.get(1)?))
+    })?;
     rows.collect()
 }
 
 fn remove(connection: &Connection, id: i64, keys: &[u8]) -> rusqlite::Result<()> {
     for table in ["attempts WHERE entry", "work WHERE entry", "entries WHERE id"] {
-        connection.prepare_cached(&format!("DELETE FROM {table} = ?1"))?.execute([id])?;
+        connection
+            .prepare_cached(&format!("DELETE FROM {table} = ?1"))?
+            .execute([id])?;
     }
     for key in keys.chunks(16) {
-        connection.prepare_cached("DELETE FROM seen WHERE key = ?1 AND entry = ?2")?.execute(params![key, id])?;
+        connection
+            .prepare_cached("DELETE FROM seen WHERE key = ?1 AND entry = ?2")?
+            .execute(params![key, id])?;
     }
     Ok(())
 }

@@ -81,8 +81,16 @@ impl Store {
         schema::prepare(&connection).map_err(|error| describe(&error))?;
         let last = entries::last_id(&connection).map_err(|error| describe(&error))?;
         let writer = Writer::start(connection, last, file.clone()).map_err(|error| describe(&error))?;
-        let readers = Arc::new(Readers { file: file.clone(), idle: Mutex::new(Vec::new()) });
-        Ok(Self { writer, readers, file, _lock: Arc::new(lock) })
+        let readers = Arc::new(Readers {
+            file: file.clone(),
+            idle: Mutex::new(Vec::new()),
+        });
+        Ok(Self {
+            writer,
+            readers,
+            file,
+            _lock: Arc::new(lock),
+        })
     }
 
     /// Runs `read` on a connection that sees the last commit.
@@ -99,13 +107,20 @@ impl Store {
     }
 
     fn unavailable(&self, problem: &dyn std::fmt::Display) -> StoreError {
-        StoreError::Unavailable { file: self.file.to_string(), problem: problem.to_string() }
+        StoreError::Unavailable {
+            file: self.file.to_string(),
+            problem: problem.to_string(),
+        }
     }
 }
 
 impl Readers {
     fn with<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
-        let idle = self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop();
+        let idle = self
+            .idle
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .pop();
         let connection = match idle {
             Some(connection) => connection,
             None => {

@@ -31,7 +31,12 @@ pub struct ResourceWrite {
 
 impl ResourceWrite {
     pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
-        let ResourceRecord { generation, spec_hash, status, refreshed } = &self.record;
+        let ResourceRecord {
+            generation,
+            spec_hash,
+            status,
+            refreshed,
+        } = &self.record;
         connection
             .prepare_cached(
                 "INSERT OR REPLACE INTO resources (kind, namespace, name, generation, spec_hash, status, refreshed)
@@ -54,9 +59,8 @@ impl Store {
     /// Everything that is kept.
     pub async fn resources(&self) -> Result<HashMap<ResourceKey, ResourceRecord>, StoreError> {
         self.read(|connection| {
-            let mut statement = connection.prepare(
-                "SELECT kind, namespace, name, generation, spec_hash, status, refreshed FROM resources",
-            )?;
+            let mut statement = connection
+                .prepare("SELECT kind, namespace, name, generation, spec_hash, status, refreshed FROM resources")?;
             let rows = statement.query_map([], |row| {
                 let (kind, namespace, name): (String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
                 let record = ResourceRecord {

@@ -13,12 +13,16 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Box<dyn std::error:
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // FULL: a commit is on the disk before it returns, which is what a 2xx promises.
     connection.pragma_update(None, "synchronous", "FULL")?;
-    let version: usize = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let version = usize::try_from(version)?;
     if version > STEPS.len() {
         return Err(format!("it was written by a newer version of landfall (schema {version})").into());
     }
     for (step, sql) in STEPS.iter().enumerate().skip(version) {
-        connection.execute_batch(&format!("BEGIN IMMEDIATE; {sql} PRAGMA user_version = {}; COMMIT;", step + 1))?;
+        connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE; {sql} PRAGMA user_version = {}; COMMIT;",
+            step + 1
+        ))?;
     }
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())

@@ -7,7 +7,7 @@ use landfall_core::artifact::Tag;
 use landfall_core::journal::{Attempt, EntryId, Work};
 use landfall_core::repository::Repository;
 use landfall_core::target::Target;
-use rusqlite::{Connection, OptionalExtension as _, params};
+use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::entries::{json, parsed, time};
@@ -92,7 +92,11 @@ impl Store {
                  WHERE target = ?1 AND due IS NOT NULL ORDER BY entry",
             )?;
             let rows = statement.query_map([target], |row| {
-                Ok(WaitingWork { entry: EntryId::from_i64(row.get(0)?), work: parsed(row, 1)?, hints: parsed(row, 2)? })
+                Ok(WaitingWork {
+                    entry: EntryId::from_i64(row.get(0)?),
+                    work: parsed(row, 1)?,
+                    hints: parsed(row, 2)?,
+                })
             })?;
             rows.collect()
         })
@@ -111,7 +115,12 @@ impl Store {
             for row in rows {
                 let (name, work, hints) = row?;
                 let attempts = attempts(connection, entry, &name)?;
-                records.push(WorkRecord { target: target(name)?, work, hints, attempts });
+                records.push(WorkRecord {
+                    target: target(name)?,
+                    work,
+                    hints,
+                    attempts,
+                });
             }
             Ok(records)
         })
@@ -159,10 +168,10 @@ impl Store {
 }
 
 /// How many targets of an entry are in which state.
-pub(super) fn counts(connection: &Connection, entry: EntryId) -> rusqlite::Result<BTreeMap<String, usize>> {
+pub(super) fn counts(connection: &Connection, entry: EntryId) -> rusqlite::Result<BTreeMap<String, u32>> {
     let mut statement =
         connection.prepare_cached("SELECT summary, count(*) FROM work WHERE entry = ?1 GROUP BY summary")?;
-    let rows = statement.query_map([entry.as_i64()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = statement.query_map([entry.as_i64()], |row| Ok((row.get(0)?, row.get::<_, u32>(1)?)))?;
     rows.collect()
 }
 
@@ -246,19 +255,6 @@ fn attempts(connection: &Connection, entry: EntryId, target: &str) -> rusqlite::
 }
 
 fn target(name: String) -> rusqlite::Result<Target> {
-    name.parse().map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
-    })
-}
-
-/// The state of an entry's work for a target, for tests of the store.
-#[cfg(test)]
-pub(super) fn state(connection: &Connection, entry: EntryId, target: &Target) -> rusqlite::Result<Option<Work>> {
-    connection
-        .query_row(
-            "SELECT state FROM work WHERE entry = ?1 AND target = ?2",
-            params![entry.as_i64(), target.to_string()],
-            |row| parsed(row, 0),
-        )
-        .optional()
+    name.parse()
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error)))
 }

@@ -56,7 +56,14 @@ where
 impl Writer {
     pub(super) fn start(connection: Connection, last: EntryId, file: Arc<str>) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(WAITING);
-        let work = move || Loop { connection, ids: EntryIds::after(last), file }.run(receiver);
+        let work = move || {
+            Loop {
+                connection,
+                ids: EntryIds::after(last),
+                file,
+            }
+            .run(receiver)
+        };
         thread::Builder::new().name("journal".to_owned()).spawn(work)?;
         Ok(Self(sender))
     }
@@ -69,12 +76,18 @@ impl Store {
         write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let job = Box::new(Pending { write, result: None, reply });
+        let job = Box::new(Pending {
+            write,
+            result: None,
+            reply,
+        });
         self.writer.0.try_send(job).map_err(|refused| match refused {
             mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
             mpsc::error::TrySendError::Closed(_) => self.unavailable(&"the writer has stopped"),
         })?;
-        answer.await.unwrap_or_else(|_| Err(self.unavailable(&"the writer has stopped")))
+        answer
+            .await
+            .unwrap_or_else(|_| Err(self.unavailable(&"the writer has stopped")))
     }
 }
 
@@ -109,7 +122,10 @@ impl Loop {
 
     fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
         self.connection.execute_batch("BEGIN IMMEDIATE")?;
-        let mut writing = Writing { connection: &self.connection, ids: &mut self.ids };
+        let mut writing = Writing {
+            connection: &self.connection,
+            ids: &mut self.ids,
+        };
         let done = jobs.iter_mut().try_for_each(|job| job.run(&mut writing));
         let done = done.and_then(|()| self.connection.execute_batch("COMMIT"));
         if done.is_err() && !self.connection.is_autocommit() {
@@ -122,7 +138,10 @@ impl Loop {
     fn refuse(&self, jobs: &mut Vec<Box<dyn Job>>, error: &rusqlite::Error) {
         for job in jobs.drain(..) {
             let problem = error.to_string();
-            job.answer(Err(StoreError::Unavailable { file: self.file.to_string(), problem }));
+            job.answer(Err(StoreError::Unavailable {
+                file: self.file.to_string(),
+                problem,
+            }));
         }
     }
 }

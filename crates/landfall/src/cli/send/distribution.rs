@@ -14,7 +14,11 @@ pub(super) fn delivery(what: &What) -> Result<Delivery, UsageError> {
     let at = now();
     // A registry gives every event an id of its own; this one is as good, and new with every call.
     let unique = format!("{at}{}", fastrand::u64(..));
-    let id: String = Sha256::digest(unique).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    let id: String = Sha256::digest(unique)
+        .iter()
+        .take(16)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let media_type = "application/vnd.oci.image.manifest.v1+json";
     let mut target = json!({
         "mediaType": media_type,
@@ -34,7 +38,14 @@ pub(super) fn delivery(what: &What) -> Result<Delivery, UsageError> {
         "actor": {},
         "source": { "addr": host, "instanceID": id },
     }] });
-    let mut headers = vec![("content-type", "application/vnd.docker.distribution.events.v2+json".to_owned())];
+    let mut headers = vec![(
+        "content-type",
+        "application/vnd.docker.distribution.events.v2+json".to_owned(),
+    )];
     headers.extend(what.secret.clone().map(|secret| ("authorization", secret)));
-    Ok(Delivery { url: what.url()?, headers, body: body.to_string() })
+    Ok(Delivery {
+        url: what.url()?,
+        headers,
+        body: body.to_string(),
+    })
 }

@@ -33,5 +33,9 @@ pub(super) fn delivery(what: &What) -> Result<Delivery, UsageError> {
         url.query_pairs_mut().append_pair("secret", secret);
     }
     let headers = vec![("content-type", "application/json".to_owned())];
-    Ok(Delivery { url, headers, body: body.to_string() })
+    Ok(Delivery {
+        url,
+        headers,
+        body: body.to_string(),
+    })
 }

@@ -126,6 +126,19 @@ async fn tenants_share_no_tokens() {
 }
 
 #[tokio::test]
+async fn a_wrong_password_costs_a_token_request_and_a_challenge() {
+    let wire = Wire::start(with_tokens).await;
+    let client = client();
+    repository(&client, &wire.host(), "private/x", bob())
+        .tags()
+        .await
+        .unwrap();
+    let wrong = repository(&client, &wire.host(), "private/x", basic("bob", "wrong"));
+    assert_eq!(kind(&wrong.tags().await.unwrap_err()), "unauthorized");
+    assert_eq!(wrong.requests(), count(0, 2));
+}
+
+#[tokio::test]
 async fn tenants_at_once_get_what_is_theirs_and_share_the_buying() {
     let wire = Wire::start(with_tokens).await;
     let client = client();

@@ -13,7 +13,8 @@ async fn a_manifest_is_what_its_digest_says() {
     let computed = sha256_of(body.as_bytes());
     let other = sha256_of(b"other");
     let long = format!("sha512:{}", "0".repeat(128));
-    let rows: [(&str, &[(&str, &str)], Result<&str, &str>); 5] = [
+    type Row<'r> = (&'r str, &'r [(&'r str, &'r str)], Result<&'r str, &'r str>);
+    let rows: [Row<'_>; 5] = [
         (
             "named",
             &[("docker-content-digest", &computed), ("content-type", OCI)],

@@ -27,6 +27,7 @@ enum Kind {
 struct Registry {
     process: Child,
     port: u16,
+    pusher: reqwest::Client,
     _folder: TempDir,
 }
 
@@ -52,6 +53,7 @@ impl Registry {
             let mut registry = Self {
                 process,
                 port,
+                pusher: reqwest::Client::new(),
                 _folder: folder,
             };
             if registry.is_up().await {
@@ -80,7 +82,7 @@ impl Registry {
 
     /// Uploads a blob and gives its digest.
     async fn push_blob(&self, path: &str, blob: &'static [u8], password: Option<&str>) -> String {
-        let http = reqwest::Client::new();
+        let http = &self.pusher;
         let digest = sha256_of(blob);
         let start = format!("http://{}/v2/{path}/blobs/uploads/", self.host());
         let begun = http.post(start).basic_auth("bob", password).send().await.unwrap();
@@ -112,7 +114,8 @@ impl Registry {
         })
         .to_string();
         for tag in tags {
-            let done = reqwest::Client::new()
+            let done = self
+                .pusher
                 .put(format!("http://{}/v2/{path}/manifests/{tag}", self.host()))
                 .basic_auth("bob", password)
                 .header("content-type", OCI_MANIFEST)

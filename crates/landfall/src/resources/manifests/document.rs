@@ -17,9 +17,6 @@ const MAX_DOCUMENTS: usize = 10_000;
 /// The most YAML nodes of one document: above what a 16 MiB `List` of ordinary resources holds.
 const MAX_NODES: usize = 1_000_000;
 
-/// The longest document in which fields are located: it is read once more for each, which must stay a matter of milliseconds.
-const MAX_LOCATED: usize = 256 * 1024;
-
 /// How a file is written, which its name tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Syntax {
@@ -43,6 +40,11 @@ pub(super) struct Document<'a> {
 pub(super) struct SyntaxError {
     pub(super) position: Position,
     pub(super) message: String,
+}
+
+/// A value as a YAML document.
+pub fn to_yaml(value: &Value) -> Result<String, serde_saphyr::ser::Error> {
+    serde_saphyr::to_string(value)
 }
 
 /// All documents of a file in their order, each readable or not by itself.
@@ -178,12 +180,14 @@ fn item_positions(chunk: Chunk<'_>) -> Vec<Position> {
 }
 
 impl Document<'_> {
+    /// How many bytes [`Self::locate`] reads.
+    pub(super) fn length(&self) -> usize {
+        self.chunk.text.len()
+    }
+
     /// Where a field is in the file; where it is missing, the nearest object around it. This reads the document once more, so
     /// it is for the few fields that have a problem.
     pub(super) fn locate(&self, path: &[Step]) -> Position {
-        if self.chunk.text.len() > MAX_LOCATED {
-            return self.position;
-        }
         let steps: Vec<&Step> = self.steps.iter().chain(path).collect();
         let found = locate::locate(self.chunk.text, options(), &steps);
         found.map_or(self.position, |location| {

@@ -9,12 +9,18 @@ use landfall_core::resource::{
     FieldPath, InvalidResource, KARGO_API_VERSION, Kind, Parsed, Resource, ResourceKey, Warning,
 };
 
+use serde_json::Value;
+
 use super::document::{self, Document, Syntax};
 use super::{Loaded, Origin, Position, Problem, ProblemKind};
 
 /// The most problems of one file that are kept. Each of them reads its document once more for the exact place, and nobody reads
 /// a longer list before mending what it starts with.
 const MAX_PROBLEMS: usize = 50;
+
+/// How many bytes of one file are read once more to find the exact places of its problems; beyond that, where the document
+/// starts must do. It keeps a large document with many problems a matter of milliseconds.
+const MAX_LOCATED: usize = 512 * 1024;
 
 /// What one file says.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +83,8 @@ struct Reading<'a> {
     previous_by_key: BTreeMap<&'a ResourceKey, &'a Arc<Loaded>>,
     contents: Contents,
     lost: Lost,
+    /// The bytes that were read once more so far.
+    located: usize,
 }
 
 impl<'a> Reading<'a> {
@@ -92,6 +100,7 @@ impl<'a> Reading<'a> {
             previous_by_key,
             contents: Contents::default(),
             lost: Lost::default(),
+            located: 0,
         }
     }
 
@@ -113,7 +122,12 @@ impl<'a> Reading<'a> {
             position: Some(document.position),
         };
         let key = resource.key();
-        let loaded = Loaded { resource, origin };
+        let manifest = shown(&document.value, resource.kind());
+        let loaded = Loaded {
+            resource,
+            origin,
+            manifest,
+        };
         // What did not change stays the same `Arc`, so that whoever watches can tell by the pointer.
         let before = self.previous_by_key.get(&key).filter(|before| ****before == loaded);
         let loaded = before.map_or_else(|| Arc::new(loaded), |before| Arc::clone(before));
@@ -171,8 +185,9 @@ impl<'a> Reading<'a> {
         }
     }
 
-    fn locate(&self, document: &Document<'_>, path: &FieldPath) -> Position {
-        if self.contents.problems.len() < MAX_PROBLEMS {
+    fn locate(&mut self, document: &Document<'_>, path: &FieldPath) -> Position {
+        if self.contents.problems.len() < MAX_PROBLEMS && self.located + document.length() <= MAX_LOCATED {
+            self.located += document.length();
             document.locate(path.steps())
         } else {
             document.position
@@ -214,5 +229,19 @@ impl<'a> Reading<'a> {
             ..entry
         }));
         self.contents
+    }
+}
+
+/// What may be shown of a manifest: all of it but a status that is not ours, and nothing of what may be secret.
+fn shown(value: &Value, kind: Kind) -> Value {
+    match kind {
+        Kind::Secret | Kind::ConfigMap => Value::Null,
+        Kind::ProjectConfig | Kind::ClusterConfig | Kind::Warehouse => {
+            let mut value = value.clone();
+            if let Some(fields) = value.as_object_mut() {
+                fields.remove("status");
+            }
+            value
+        }
     }
 }

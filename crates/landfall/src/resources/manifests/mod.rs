@@ -14,7 +14,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use landfall_core::resource::{Resource, ResourceKey};
+use serde_json::Value;
 
+pub use document::to_yaml;
 pub use folder::{FolderError, ManifestFolder};
 pub use watch::watch;
 
@@ -35,6 +37,8 @@ pub struct Loaded {
     pub resource: Resource,
     /// Where its document starts.
     pub origin: Origin,
+    /// The document as it was written, to be shown again; `null` for a `Secret` and a `ConfigMap`, which are not shown.
+    pub manifest: Value,
 }
 
 /// A place in a file. It prints as `shop/api.yaml:12:3`, or as `shop/api.yaml` for the file as a whole.
