@@ -158,7 +158,7 @@ mod tests {
         ] {
             let parsed = BaseUrl::parse(text);
             assert_eq!(
-                parsed.as_ref().map(BaseUrl::path).map_err(|e| e),
+                parsed.as_ref().map(BaseUrl::path),
                 expected.as_ref().map(|p| *p),
                 "{text}"
             );

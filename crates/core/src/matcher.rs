@@ -34,12 +34,15 @@ struct Group {
     targets: Vec<Target>,
 }
 
+/// Groups by repository and by the texts of the wishes for it.
+type Grouping = HashMap<Repository, BTreeMap<Vec<String>, Group>>;
+
 /// Builds an [`Index`].
 #[derive(Debug, Default)]
 pub struct IndexBuilder {
     compiled: HashMap<String, Arc<Filter>>,
-    /// By scope (`None` is everywhere), repository and the texts of the wishes for it.
-    groups: HashMap<Option<String>, HashMap<Repository, BTreeMap<Vec<String>, Group>>>,
+    /// By project; `None` is everywhere.
+    groups: HashMap<Option<String>, Grouping>,
     subscriptions: usize,
 }
 
@@ -81,7 +84,7 @@ impl IndexBuilder {
 
     /// The index of all that was added.
     pub fn build(mut self) -> Index {
-        let flatten = |groups: HashMap<Repository, BTreeMap<Vec<String>, Group>>| -> Groups {
+        let flatten = |groups: Grouping| -> Groups {
             groups
                 .into_iter()
                 .map(|(repository, groups)| (repository, groups.into_values().collect()))

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::clock::now;
 use crate::live::Live;
-use crate::store::{Acceptance, NewEntry, NewReport, Recorded, Store, StoreError};
+use crate::store::{Acceptance, NewEntry, NewReport, Recorded, Store};
 
 /// Stages 2 to 4 of the sentence, for both doors.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ pub enum Taken {
     /// It cannot be read; a record was kept if that was possible.
     Malformed(Malformed),
     /// It is not on the disk. The sender is to try again.
-    Unavailable(StoreError),
+    Unavailable,
 }
 
 impl Intake {
@@ -75,8 +75,12 @@ impl Intake {
                 tracing::warn!(%error, "no record was kept of a malformed delivery");
                 Taken::Malformed(malformed)
             }
-            (Err(error), Ok(_)) => Taken::Unavailable(error),
+            (Err(error), Ok(_)) => {
+                tracing::error!(%error, "a delivery was refused; its sender is asked to try again");
+                Taken::Unavailable
+            }
             (Ok(Acceptance::New(id)), Ok(_)) => {
+                tracing::debug!(delivery = %id, matched, "accepted");
                 self.arrivals.notify_one();
                 Taken::Accepted { id, matched }
             }

@@ -21,7 +21,7 @@ use crate::clock::now;
 use crate::controller::warehouse::{self, Discovery, Hints};
 use crate::live::Live;
 use crate::statuses::Statuses;
-use crate::store::{Hint, Store, StoreError, Unmatched, WaitingWork};
+use crate::store::{Hint, Matched, Store, StoreError, Unmatched, WaitingWork};
 
 /// What the pipeline's tasks share.
 pub struct Pipeline {
@@ -94,11 +94,6 @@ impl Pipeline {
         self.wish(target, Extent::Hinted, now());
     }
 
-    /// How many refreshes run.
-    pub fn running(&self) -> usize {
-        self.plan().running()
-    }
-
     fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -141,7 +136,11 @@ impl Pipeline {
                     .collect();
                 let work = hints_by_target(&entry.events, &explanations);
                 targets.extend(work.iter().map(|(target, _)| target.clone()));
-                (entry.id, explanations, work)
+                Matched {
+                    id: entry.id,
+                    explanations,
+                    work,
+                }
             })
             .collect();
         self.persist("what matching found", || self.store.plan(planned.clone(), now))

@@ -7,7 +7,6 @@ use jiff::Timestamp;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url};
 
-use super::budget::Quota;
 use super::connections::innermost;
 use super::endpoint::authority;
 use super::error::RegistryError;
@@ -52,23 +51,12 @@ impl Answer {
             .and_then(|value| retry_after(value, Timestamp::now()))
     }
 
-    /// What it says of its host's quota: `ratelimit-remaining: 99;w=21600`, with or without the window in seconds.
-    pub(super) fn quota(&self) -> Option<Quota> {
-        let counted = |name: &str| {
-            let header = self.header(name)?;
-            let (number, window) = header.split_once(';').unwrap_or((header, ""));
-            let window = window
-                .trim()
-                .strip_prefix("w=")
-                .and_then(|seconds| seconds.trim().parse().ok());
-            number.trim().parse::<u64>().ok().map(|number| (number, window))
-        };
-        let (remaining, window_seconds) = counted("ratelimit-remaining")?;
-        Some(Quota {
-            remaining,
-            limit: counted("ratelimit-limit").map(|(limit, _)| limit),
-            window_seconds,
-        })
+    /// Whether it says that nothing is left of its host's quota: `ratelimit-remaining: 0;w=21600`.
+    pub(super) fn is_last_within_quota(&self) -> bool {
+        let remaining = self
+            .header("ratelimit-remaining")
+            .and_then(|header| header.split(';').next());
+        remaining.is_some_and(|remaining| remaining.trim() == "0")
     }
 
     /// Reads an answer, never more of it than the limit. An error's body is only there to explain: what came of it will do.

@@ -39,17 +39,6 @@ pub(super) struct OutOfBudget {
     pub(super) retry_after: Option<Duration>,
 }
 
-/// What a host last said of its own quota.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quota {
-    /// Requests left, as the host counts them (`ratelimit-remaining`).
-    pub remaining: u64,
-    /// The whole quota (`ratelimit-limit`), where it says.
-    pub limit: Option<u64>,
-    /// The window in seconds that the quota is counted in, where it says.
-    pub window_seconds: Option<u64>,
-}
-
 /// The budgets of all hosts, by `host:port`.
 #[derive(Debug)]
 pub(super) struct Budgets {
@@ -78,12 +67,6 @@ impl Budgets {
         hosts.insert(host.to_owned(), Arc::clone(&budget));
         budget
     }
-
-    /// What a host last said of its quota, if we know the host and it said anything.
-    pub(super) fn quota(&self, host: &str) -> Option<Quota> {
-        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        hosts.get(host).and_then(|budget| budget.state().quota.clone())
-    }
 }
 
 /// One host's budget: a rate with a small burst, a number of requests at once, and pauses the host asks for.
@@ -104,7 +87,6 @@ struct State {
     waiters: BTreeMap<(Priority, u64), Arc<Notify>>,
     next_number: u64,
     events_in_a_row: u32,
-    quota: Option<Quota>,
 }
 
 impl State {
@@ -154,7 +136,6 @@ impl HostBudget {
                 waiters: BTreeMap::new(),
                 next_number: 0,
                 events_in_a_row: 0,
-                quota: None,
             }),
         }
     }
@@ -193,11 +174,6 @@ impl HostBudget {
         let until = Instant::now() + wait.min(MAX_PAUSE);
         let mut state = self.state();
         state.paused_until = Some(state.paused_until.map_or(until, |earlier| earlier.max(until)));
-    }
-
-    /// Keeps what the host said of its quota.
-    pub(super) fn note_quota(&self, quota: Quota) {
-        self.state().quota = Some(quota);
     }
 
     fn look(&self, key: (Priority, u64)) -> Turn {

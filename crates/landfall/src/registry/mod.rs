@@ -26,7 +26,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use budget::{Priority, Quota};
+pub use budget::Priority;
 pub use connections::TlsVerification;
 pub use credentials::{Access, Password};
 pub use endpoint::RepositoryAddress;
@@ -119,16 +119,6 @@ impl RegistryClient {
         priority: Priority,
     ) -> Result<RepositoryHandle, RegistryError> {
         RepositoryHandle::new(Arc::clone(&self.inner), address, access, tls, priority)
-    }
-
-    /// What the host that answers for a canonical host last said of its own quota, if it ever did.
-    pub fn quota(&self, canonical_host: &str) -> Option<Quota> {
-        let address = RepositoryAddress {
-            host: canonical_host.to_owned(),
-            path: "x".to_owned(),
-        };
-        let endpoint = endpoint::Endpoint::of(&address, &self.inner.options.mirrors).ok()?;
-        self.inner.transport.quota(&endpoint.authority())
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::RegistryOptions;
 use super::answer::{Answer, BodyLimit};
-use super::budget::{Allowance, Budgets, MAX_PAUSE, Priority, Quota};
+use super::budget::{Allowance, Budgets, MAX_PAUSE, Priority};
 use super::connections::{Connections, TlsVerification, innermost, may_speak_plain};
 use super::credentials::Access;
 use super::endpoint::{Endpoint, authority};
@@ -116,11 +116,6 @@ impl Transport {
         })
     }
 
-    /// What a host last said of its quota.
-    pub(super) fn quota(&self, authority: &str) -> Option<Quota> {
-        self.budgets.quota(authority)
-    }
-
     /// Where to ask for an endpoint: where it answered before, or both schemes in turn.
     pub(super) fn base(&self, endpoint: &Endpoint) -> Base {
         let Some(plain) = &endpoint.plain else {
@@ -168,8 +163,8 @@ impl Transport {
                     retry_after: out.retry_after,
                 })?;
             let answer = self.send_once(outgoing, &host).await?;
-            if let Some(quota) = answer.quota() {
-                budget.note_quota(quota);
+            if answer.is_last_within_quota() {
+                tracing::warn!(host, "the registry says that its quota is used up");
             }
             let pause = match (answer.status, answer.retry_after()) {
                 (StatusCode::TOO_MANY_REQUESTS, wait) => wait.unwrap_or(DEFAULT_PAUSE),

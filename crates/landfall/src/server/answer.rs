@@ -79,7 +79,7 @@ impl Answer {
         match self {
             Self::Taken(Taken::Accepted { .. } | Taken::Duplicate { .. } | Taken::Ignored { .. }) => StatusCode::OK,
             Self::Taken(Taken::Malformed(_)) | Self::NoSuchType(_) | Self::Broken => StatusCode::BAD_REQUEST,
-            Self::Taken(Taken::Unavailable(_)) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Taken(Taken::Unavailable) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unknown => StatusCode::NOT_FOUND,
             Self::Rejected => StatusCode::UNAUTHORIZED,
             Self::WrongMethod => StatusCode::METHOD_NOT_ALLOWED,
@@ -98,7 +98,7 @@ impl Answer {
                 format!("failed to parse webhook payload: {problem}")
             }
             Self::Taken(Taken::Malformed(other)) => other.to_string(),
-            Self::Taken(Taken::Unavailable(_)) => "the webhook could not be stored; try again".to_owned(),
+            Self::Taken(Taken::Unavailable) => "the webhook could not be stored; try again".to_owned(),
             Self::Busy => "too many requests at once; try again".to_owned(),
             Self::Unknown => "not found".to_owned(),
             Self::Rejected => "unauthorized".to_owned(),

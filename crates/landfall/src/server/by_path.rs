@@ -45,7 +45,7 @@ async fn take(door: &Door, receivers: &[Receiver], peer: SocketAddr, request: Re
         };
         let taken = door.intake.take(delivery, receiver.reach().clone(), peer).await;
         match (&mut total, taken) {
-            (_, refused @ (Taken::Malformed(_) | Taken::Unavailable(_))) => return Answer::Taken(refused),
+            (_, refused @ (Taken::Malformed(_) | Taken::Unavailable)) => return Answer::Taken(refused),
             (Some(Taken::Accepted { matched, .. }), Taken::Accepted { matched: more, .. }) => *matched += more,
             (Some(Taken::Accepted { .. }), _) => {}
             (total, taken) => *total = Some(taken),

@@ -86,9 +86,18 @@ pub struct EntryFilter {
 /// An entry that is still to be matched.
 pub struct Unmatched {
     pub id: EntryId,
-    pub received: Timestamp,
     pub reach: Reach,
     pub events: Vec<Event>,
+}
+
+/// What matching found for an entry.
+#[derive(Clone)]
+pub struct Matched {
+    pub id: EntryId,
+    /// One for each event.
+    pub explanations: Vec<Explanation>,
+    /// Who wants it, and where each has to look.
+    pub work: Vec<(Target, Vec<Hint>)>,
 }
 
 const COLUMNS: &str =
@@ -117,15 +126,14 @@ impl Store {
     pub async fn unmatched(&self, limit: u32) -> Result<Vec<Unmatched>, StoreError> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT id, received, reach, events FROM entries INDEXED BY entries_unmatched
+                "SELECT id, reach, events FROM entries INDEXED BY entries_unmatched
                  WHERE verdict = 'accepted' AND matched IS NULL ORDER BY id LIMIT ?1",
             )?;
             let rows = statement.query_map([limit], |row| {
                 Ok(Unmatched {
                     id: EntryId::from_i64(row.get(0)?),
-                    received: time(row.get(1)?),
-                    reach: parsed(row, 2)?,
-                    events: parsed(row, 3)?,
+                    reach: parsed(row, 1)?,
+                    events: parsed(row, 2)?,
                 })
             })?;
             rows.collect()
@@ -134,13 +142,9 @@ impl Store {
     }
 
     /// Writes what matching found, together with the work that follows from it.
-    pub async fn plan(
-        &self,
-        planned: Vec<(EntryId, Vec<Explanation>, Vec<(Target, Vec<Hint>)>)>,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
+    pub async fn plan(&self, planned: Vec<Matched>, now: Timestamp) -> Result<(), StoreError> {
         self.write(move |writing| {
-            for (id, explanations, targets) in &planned {
+            for Matched { id, explanations, work } in &planned {
                 let changed = writing
                     .connection
                     .prepare_cached(
@@ -148,7 +152,7 @@ impl Store {
                     )?
                     .execute(params![id.as_i64(), now.as_millisecond(), json(explanations)])?;
                 if changed == 1 {
-                    for (target, hints) in targets {
+                    for (target, hints) in work {
                         super::work::insert(writing.connection, *id, target, hints, now)?;
                     }
                 }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 
 use rusqlite::{Connection, OpenFlags};
 
-pub use entries::{Acceptance, Entry, EntryFilter, NewEntry, NewReport, Recorded, Unmatched};
+pub use entries::{Acceptance, Entry, EntryFilter, Matched, NewEntry, NewReport, Recorded, Unmatched};
 pub use resources::{ResourceRecord, ResourceWrite};
 pub use work::{AttemptRecord, Hint, Settlement, WaitingWork, WorkRecord};
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::super::error::RegistryError;
-use super::super::{Access, RegistryClient, RegistryOptions, RequestCount};
+use super::super::repository::RequestCount;
+use super::super::{Access, RegistryClient, RegistryOptions};
 use super::wire::{Reply, Seen, Wire, basic, client, kind, options, reply, repository};
 
 /// `bob:hunter22` and `eve:letmein9` as the `Basic` header has them.

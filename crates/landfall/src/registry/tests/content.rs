@@ -1,8 +1,9 @@
 //! Manifests and blobs: checked, bounded, and fetched from where a registry redirects to.
 
+use super::super::Access;
 use super::super::digest::sha256_of;
 use super::super::error::{Missing, RegistryError};
-use super::super::{Access, Head, Manifest};
+use super::super::repository::{Head, Manifest, RequestCount};
 use super::wire::{RawWire, Reply, Then, Wire, basic, client, kind, options, reply, repository};
 
 const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -131,7 +132,7 @@ async fn references_that_are_not_asked() {
             "{reference:?}"
         );
     }
-    assert_eq!(repository.requests(), super::super::RequestCount::default());
+    assert_eq!(repository.requests(), RequestCount::default());
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@ use tempfile::TempDir;
 
 use super::super::digest::sha256_of;
 use super::super::error::{Missing, RegistryError};
-use super::super::{Access, Priority, RepositoryAddress, RequestCount, TlsVerification};
+use super::super::repository::RequestCount;
+use super::super::{Access, Priority, RepositoryAddress, TlsVerification};
 use super::wire::{basic, client, kind, repository};
 
 const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
