@@ -160,7 +160,7 @@ impl Pipeline {
                 (plan.begin_due(now()), plan.next_due())
             };
             for (target, extent) in begun {
-                tokio::spawn(self.clone().refresh(target, extent));
+                tokio::spawn(self.clone().supervise(target, extent));
             }
             let pause = next.map_or(PATROL, |due| until(due).min(PATROL));
             tokio::select! {
@@ -170,27 +170,16 @@ impl Pipeline {
         }
     }
 
-    /// One refresh of one target, from the work that waits for it to its settlement.
-    async fn refresh(self: Arc<Self>, target: Target, extent: Extent) {
-        let began = now();
-        let waiting = self
-            .persist("the work of a target", || self.store.waiting(&target))
-            .await;
-        let known = self.live.load().warehouses.get(&target).cloned();
-        let next = match known {
-            None => self.settle_for_nobody(&target, &waiting, began).await,
-            Some(_) if waiting.is_empty() && extent == Extent::Hinted => Vec::new(),
-            Some(known) => {
-                let hints = hints(&waiting, began, &self.retries);
-                let (discovery, credentials) = (self.discovery.clone(), self.live.load().credentials.clone());
-                let warehouse = known.warehouse.clone();
-                // A task of its own, so that a bug in one refresh is one failed attempt and nothing more.
-                let looked = tokio::spawn(async move {
-                    warehouse::refresh(&discovery, &credentials, &warehouse, extent, &hints).await
-                });
-                self.settle(&target, &known, extent, waiting, began, looked.await).await
-            }
-        };
+    /// One refresh of one target, and what is wished for after it. Whatever happens in it, the target is free again.
+    async fn supervise(self: Arc<Self>, target: Target, extent: Extent) {
+        let refresh = tokio::spawn(self.clone().refresh(target.clone(), extent));
+        let next = refresh.await.unwrap_or_else(|panicked| {
+            tracing::error!(%target, %panicked, "a refresh ended in the middle; this is a bug");
+            let again = now()
+                .checked_add(SignedDuration::from_secs(10))
+                .unwrap_or(Timestamp::MAX);
+            vec![(extent, again), (Extent::Hinted, again)]
+        });
         let mut plan = self.plan();
         plan.finished(&target);
         for (extent, due) in next {
@@ -198,6 +187,36 @@ impl Pipeline {
         }
         drop(plan);
         self.replanned.notify_one();
+    }
+
+    /// From the work that waits for a target to its settlement; returns what is wished for next.
+    async fn refresh(self: Arc<Self>, target: Target, extent: Extent) -> Vec<(Extent, Timestamp)> {
+        let began = now();
+        let waiting = self
+            .persist("the work of a target", || self.store.waiting(&target))
+            .await;
+        let Some(known) = self.live.load().warehouses.get(&target).cloned() else {
+            self.settle_for_nobody(&target, &waiting, began).await;
+            return Vec::new();
+        };
+        // What is not due yet keeps its attempts: other work of the same target must not use them up.
+        let due = |waiting: &WaitingWork| waiting.work.due(began, &self.retries);
+        let (waiting, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|waiting| due(waiting) <= Some(began));
+        let mut next: Vec<_> = later
+            .iter()
+            .filter_map(|waiting| Some((Extent::Hinted, due(waiting)?)))
+            .collect();
+        if waiting.is_empty() && extent == Extent::Hinted {
+            return next;
+        }
+        let hints = hints(&waiting, began, &self.retries);
+        let (discovery, credentials) = (self.discovery.clone(), self.live.load().credentials.clone());
+        let warehouse = known.warehouse.clone();
+        // A task of its own, so that a bug in looking is one failed attempt and nothing more.
+        let looked =
+            tokio::spawn(async move { warehouse::refresh(&discovery, &credentials, &warehouse, extent, &hints).await });
+        next.extend(self.settle(&target, &known, extent, waiting, began, looked.await).await);
+        next
     }
 
     async fn prune(&self) {

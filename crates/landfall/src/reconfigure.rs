@@ -232,6 +232,8 @@ impl Changes {
         let (extent, due) = match (occasion, record.refreshed) {
             (Some(occasion), _) => (Extent::Full(occasion), now),
             (None, None) => (Extent::Full(Occasion::SpecChanged), now),
+            // A clock that has been set back must not put the next look off.
+            (None, Some(refreshed)) if refreshed > now => (Extent::Full(Occasion::Interval), now),
             (None, Some(refreshed)) => {
                 let interval = SignedDuration::try_from(warehouse.interval.duration).unwrap_or(SignedDuration::MAX);
                 (

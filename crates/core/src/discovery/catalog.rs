@@ -47,15 +47,21 @@ impl Catalog {
         Some((&observation.digest, self.contents.get(&observation.digest)?.as_ref()))
     }
 
-    /// Whether a look at the tag that began at `since` or later is on record, in vain or not.
-    pub fn looked_since(&self, tag: &Tag, since: Timestamp) -> bool {
+    /// Whether a look at the tag that began at `since` or later is on record, in vain or not. A look from the future was
+    /// noted by a clock that has been set back since: it says nothing about when it was.
+    pub fn looked_since(&self, tag: &Tag, since: Timestamp, now: Timestamp) -> bool {
         let seen = self
             .tags
             .get(tag)
             .and_then(Option::as_ref)
             .map(|observation| observation.seen);
         seen.max(self.absent.get(tag).copied())
-            .is_some_and(|looked| looked >= since)
+            .is_some_and(|looked| (since..=now).contains(&looked))
+    }
+
+    /// Whether a complete listing that began after `since` is on record; again, not one from the future.
+    pub fn listed_after(&self, since: Timestamp, now: Timestamp) -> bool {
+        self.listed.is_some_and(|listed| since < listed && listed <= now)
     }
 
     /// Notes what a look found.

@@ -2,6 +2,7 @@
 //! nothing by itself.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use landfall_core::door::{BaseUrl, PathDoor};
@@ -178,7 +179,7 @@ impl Derived {
 /// Receivers by the path of a request. Two receivers can derive the same path, since the hash has no separators: then a
 /// request is for both of them.
 #[derive(Default)]
-pub struct Doors(HashMap<String, Vec<Receiver>>);
+pub struct Doors(HashMap<String, Arc<[Receiver]>>);
 
 impl Doors {
     /// The doors of all derived receivers, also without the base path, because proxies are told to strip it.
@@ -191,11 +192,16 @@ impl Doors {
                 doors.entry(stripped.to_owned()).or_default().push(receiver.clone());
             }
         }
-        Self(doors)
+        Self(
+            doors
+                .into_iter()
+                .map(|(path, receivers)| (path, receivers.into()))
+                .collect(),
+        )
     }
 
     /// The receivers behind a path; none for an unknown one.
-    pub fn behind(&self, path: &str) -> &[Receiver] {
-        self.0.get(path).map(Vec::as_slice).unwrap_or_default()
+    pub fn behind(&self, path: &str) -> Option<Arc<[Receiver]>> {
+        self.0.get(path).cloned()
     }
 }

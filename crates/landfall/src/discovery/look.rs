@@ -68,7 +68,7 @@ impl Repository {
     pub async fn list(&self, since: Timestamp) -> Result<(), LookError> {
         let catalog = self.catalog();
         let _alone = catalog.listing.lock().await;
-        if catalog.lock().listed.is_some_and(|listed| listed > since) {
+        if catalog.lock().listed_after(since, now()) {
             return Ok(());
         }
         let began = now();
@@ -133,7 +133,7 @@ impl Repository {
 
     fn known(&self, tag: &Tag, since: Timestamp) -> Option<Looked> {
         let catalog = self.catalog().lock();
-        if !catalog.looked_since(tag, since) {
+        if !catalog.looked_since(tag, since, now()) {
             return None;
         }
         Some(match catalog.seen(tag) {

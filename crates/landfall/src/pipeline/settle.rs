@@ -62,7 +62,8 @@ impl Pipeline {
             .iter()
             .filter_map(|(_, _, after, _)| Some((Extent::Hinted, after.due(ended, &self.retries)?)))
             .collect();
-        if let Extent::Full(_) = extent {
+        if let Extent::Full(occasion) = extent {
+            let failed = failed.then_some(occasion);
             next.push(self.next_full(target, known, &refreshed, failed, ended));
         }
         self.tell(target, extent, &refreshed, &work);
@@ -80,9 +81,9 @@ impl Pipeline {
     }
 
     /// Settles the work of a target that exists no more: there is nothing left to bring up to date.
-    pub(super) async fn settle_for_nobody(&self, target: &Target, waiting: &[WaitingWork], began: Timestamp) -> Wishes {
+    pub(super) async fn settle_for_nobody(&self, target: &Target, waiting: &[WaitingWork], began: Timestamp) {
         if waiting.is_empty() {
-            return Vec::new();
+            return;
         }
         let work: Vec<_> = waiting
             .iter()
@@ -116,7 +117,6 @@ impl Pipeline {
             self.store.settle(settlement)
         };
         self.persist("a refresh", settlement).await;
-        Vec::new()
     }
 
     fn next_states(
@@ -154,18 +154,19 @@ impl Pipeline {
         states
     }
 
-    /// When everything is to be looked at again: an interval after the listing that this rests on, or soon after a failure.
+    /// When everything is to be looked at again: an interval after the listing that this rests on, or soon after a failure,
+    /// and then for the same reason.
     fn next_full(
         &self,
         target: &Target,
         known: &LiveWarehouse,
         refreshed: &Refreshed,
-        failed: bool,
+        failed: Option<Occasion>,
         ended: Timestamp,
     ) -> (Extent, Timestamp) {
         let interval = known.warehouse.interval.duration;
-        let failures = self.statuses.count_failures(target, failed);
-        if failed {
+        let failures = self.statuses.count_failures(target, failed.is_some());
+        if let Some(occasion) = failed {
             let delay = self
                 .retries
                 .failed

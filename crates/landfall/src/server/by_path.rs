@@ -22,11 +22,11 @@ pub(super) async fn receive(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request<Body>,
 ) -> Response {
-    let receivers = door.intake.live.load().doors.behind(request.uri().path()).to_vec();
-    let answer = match receivers.as_slice() {
-        [] => Answer::Unknown,
-        _ if request.method() != Method::POST => Answer::WrongMethod,
-        receivers => take(&door, receivers, peer, request).await,
+    let receivers = door.intake.live.load().doors.behind(request.uri().path());
+    let answer = match receivers {
+        None => Answer::Unknown,
+        Some(_) if request.method() != Method::POST => Answer::WrongMethod,
+        Some(receivers) => take(&door, &receivers, peer, request).await,
     };
     answer.at(Entrance::Path)
 }
