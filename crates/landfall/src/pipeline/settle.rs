@@ -173,7 +173,7 @@ impl Pipeline {
                 .delay(failures, fastrand::f64())
                 .unwrap_or(self.retries.failed.most);
             return full(
-                Occasion::SpecChanged,
+                occasion,
                 ended,
                 delay.min(interval.max(Duration::from_secs(1))),
             );
