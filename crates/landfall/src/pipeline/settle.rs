@@ -17,7 +17,8 @@ use crate::live::LiveWarehouse;
 use crate::statuses::key_of;
 use crate::store::{AttemptRecord, Hint, Settlement, WaitingWork};
 
-/// The share of an interval by which the next full refresh may come early, so that targets with one interval spread out.
+/// The share of an interval by which the next full refresh may come late, so that targets with one interval spread out. Not
+/// early: then a listing would still be younger than the interval, and would be taken for fresh.
 const SPREAD: f64 = 0.05;
 
 type Wishes = Vec<(Extent, Timestamp)>;
@@ -182,7 +183,7 @@ impl Pipeline {
         full(
             Occasion::Interval,
             refreshed.complete_since.unwrap_or(ended),
-            interval.saturating_sub(spread),
+            interval.saturating_add(spread),
         )
     }
 
