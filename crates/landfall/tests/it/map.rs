@@ -1,0 +1,171 @@
+//! Holds the project's map to what is there: ARCHITECTURE.md names only what exists, the core depends on its allow-list and
+//! does no I/O, and each library is named in its own folder alone.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository is there")
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// All Rust files below a folder, each with its path from the root of the repository.
+fn sources(folder: &str) -> Vec<(String, String)> {
+    let mut files = Vec::new();
+    let mut folders = vec![root().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("the folder can be read") {
+            let path = entry.expect("the folder can be read").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let name = path.strip_prefix(root()).expect("below the root").display().to_string();
+                files.push((name, read(&path)));
+            }
+        }
+    }
+    assert!(!files.is_empty(), "{folder} has no sources");
+    files
+}
+
+/// The lines of a file that are code: comments mention what they like.
+fn code(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    let lines = text.lines().enumerate().map(|(number, line)| (number + 1, line));
+    lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
+}
+
+#[test]
+fn architecture_names_only_what_exists() {
+    let mut missing = Vec::new();
+    let mut named = 0;
+    for page in ["ARCHITECTURE.md", "README.md", "CONTRIBUTING.md"] {
+        for word in read(&root().join(page)).split('`').skip(1).step_by(2) {
+            let first = word.split('/').next().unwrap_or_default();
+            let is_path = word.contains('/')
+                && ["crates", "docs", "fixtures", "examples", "fuzz", "benches", "deploy", ".ci"].contains(&first)
+                && !word.contains(['<', ' ', '*', '…']);
+            if is_path {
+                named += 1;
+                if !root().join(word).exists() {
+                    missing.push(format!("{page}: {word}"));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "these do not exist: {missing:#?}");
+    assert!(named > 20, "the map names hardly anything: {named}");
+}
+
+#[test]
+fn architecture_names_every_module() {
+    let map = read(&root().join("ARCHITECTURE.md"));
+    let mut unnamed = Vec::new();
+    for folder in ["crates/core/src", "crates/landfall/src"] {
+        for entry in fs::read_dir(root().join(folder)).expect("the folder can be read") {
+            let name = entry.expect("the folder can be read").file_name().to_string_lossy().into_owned();
+            let stem = name.trim_end_matches(".rs");
+            if !map.contains(&format!("{folder}/{stem}")) && !matches!(stem, "lib" | "main") {
+                unnamed.push(format!("{folder}/{stem}"));
+            }
+        }
+    }
+    assert!(unnamed.is_empty(), "ARCHITECTURE.md does not tell what these are for: {unnamed:#?}");
+}
+
+/// What decisions may be made with: time, regular expressions, serialization, hashes, errors. No runtime, no sockets.
+const CORE_DEPENDENCIES: [&str; 7] = ["jiff", "regex", "serde", "serde_json", "sha2", "subtle", "thiserror"];
+
+#[test]
+fn the_core_depends_on_its_allow_list_alone() {
+    let manifest = read(&root().join("crates/core/Cargo.toml"));
+    let section = manifest.split("[dependencies]").nth(1).expect("there are dependencies");
+    let section = section.split("\n[").next().unwrap_or_default();
+    let named: BTreeSet<&str> = section
+        .lines()
+        .map(|line| line.split(['.', '=', ' ']).next().unwrap_or_default())
+        .filter(|name| !name.is_empty() && !name.starts_with('#'))
+        .collect();
+    assert_eq!(named, BTreeSet::from(CORE_DEPENDENCIES));
+}
+
+#[test]
+fn the_core_does_no_io() {
+    const FORBIDDEN: [&str; 11] = [
+        "std::fs", "std::net", "std::env", "std::process", "std::thread", "std::io", "SystemTime", "Instant::now",
+        "Timestamp::now", "Zoned::now", "println!",
+    ];
+    let mut found = Vec::new();
+    for (file, text) in sources("crates/core/src") {
+        // Tests read fixtures and draw seeds; what is built for others does not.
+        if file.ends_with("tests.rs") || file.contains("/tests/") || file.contains("/model") || file.contains("/gen.") {
+            continue;
+        }
+        let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+        for (number, line) in code(text) {
+            found.extend(FORBIDDEN.iter().filter(|word| line.contains(**word)).map(|word| format!("{file}:{number}: {word}")));
+        }
+    }
+    assert!(found.is_empty(), "the core does I/O or reads the clock: {found:#?}");
+}
+
+/// A library, and the only places that may name it. Whoever exchanges it has one folder to look at.
+const HOMES: [(&str, &[&str]); 10] = [
+    ("rusqlite", &["crates/landfall/src/store/"]),
+    ("notify::", &["crates/landfall/src/resources/manifests/"]),
+    ("serde_saphyr", &["crates/landfall/src/resources/manifests/document.rs"]),
+    ("hyper::", &["crates/landfall/src/server/"]),
+    ("hyper_util", &["crates/landfall/src/server/"]),
+    ("reqwest", &["crates/landfall/src/registry/", "crates/landfall/src/admin/client.rs", "crates/landfall/src/cli/send"]),
+    ("rustls", &["crates/landfall/src/app.rs", "crates/landfall/src/registry/"]),
+    ("clap", &["crates/landfall/src/cli/"]),
+    ("comfy_table", &["crates/landfall/src/cli/output.rs"]),
+    ("tracing_subscriber", &["crates/landfall/src/telemetry.rs"]),
+];
+
+#[test]
+fn each_library_is_named_in_its_own_folder() {
+    let sources = sources("crates/landfall/src");
+    let mut strays = Vec::new();
+    for (library, homes) in HOMES {
+        let mut at_home = 0;
+        for (file, text) in &sources {
+            let uses = code(text).filter(|(_, line)| names(line, library));
+            if homes.iter().any(|home| file.starts_with(home)) {
+                at_home += uses.count();
+            } else {
+                strays.extend(uses.map(|(number, _)| format!("{file}:{number} names {library}")));
+            }
+        }
+        assert!(at_home > 0, "{library} is nowhere at home: is this list still true?");
+    }
+    assert!(strays.is_empty(), "{strays:#?}");
+}
+
+/// Whether a line names a crate, as a word of its own in front of `::` or in a `use`.
+fn names(line: &str, library: &str) -> bool {
+    let word = library.trim_end_matches("::");
+    line.match_indices(word).any(|(at, _)| {
+        let before = line[..at].chars().next_back();
+        let after = &line[at + word.len()..];
+        let starts = before.is_none_or(|before| !before.is_alphanumeric() && before != '_' && before != ':' && before != '.');
+        starts && (after.starts_with("::") || after.starts_with(';') || after.starts_with(" as "))
+    })
+}
+
+#[test]
+fn every_source_says_what_it_is() {
+    let mut silent = Vec::new();
+    for folder in ["crates/core/src", "crates/landfall/src", "crates/harness/src", "crates/landfall/tests"] {
+        for (file, text) in sources(folder) {
+            let first = text.lines().next().unwrap_or_default();
+            if !first.starts_with("//!") && !file.ends_with("/tables.rs") {
+                silent.push(file);
+            }
+        }
+    }
+    assert!(silent.is_empty(), "these files do not say in their first line what they decide or touch: {silent:#?}");
+}
