@@ -173,11 +173,7 @@ impl Pipeline {
                 .failed
                 .delay(failures, fastrand::f64())
                 .unwrap_or(self.retries.failed.most);
-            return full(
-                occasion,
-                ended,
-                delay.min(interval.max(Duration::from_secs(1))),
-            );
+            return full(occasion, ended, delay.min(interval.max(Duration::from_secs(1))));
         }
         let spread = interval.mul_f64(SPREAD * fastrand::f64());
         full(
