@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 
 use crate::clock::now;
 use crate::live::Live;
-use crate::store::{Acceptance, NewEntry, NewReport, Recorded, Store};
+use crate::store::{Acceptance, NewEntry, NewReport, Recorded, Store, StoreError};
 
 /// Stages 2 to 4 of the sentence, for both doors.
 #[derive(Clone)]
@@ -65,10 +65,7 @@ impl Intake {
                 Recorded::Events(reports.collect())
             }
         };
-        let accepted = self
-            .store
-            .accept(new_entry(&delivery, reach, peer, contents), self.dedupe_window)
-            .await;
+        let accepted = self.keep(new_entry(&delivery, reach, peer, contents)).await;
         match (accepted, read) {
             (Ok(_), Err(malformed)) => Taken::Malformed(malformed),
             (Err(error), Err(malformed)) => {
@@ -81,12 +78,25 @@ impl Intake {
             }
             (Ok(Acceptance::New(id)), Ok(_)) => {
                 tracing::debug!(delivery = %id, matched, "accepted");
-                self.arrivals.notify_one();
                 Taken::Accepted { id, matched }
             }
             (Ok(Acceptance::Duplicate { id, of }), Ok(_)) => Taken::Duplicate { id, of },
             (Ok(Acceptance::Recorded(id)), Ok(_)) => Taken::Ignored { id, reason: aside },
         }
+    }
+
+    /// Writes an entry and wakes the matcher, in a task of its own: a sender that hangs up ends its request, and must not
+    /// end this between the two.
+    async fn keep(&self, entry: NewEntry) -> Result<Acceptance, StoreError> {
+        let (store, arrivals, window) = (self.store.clone(), self.arrivals.clone(), self.dedupe_window);
+        let kept = tokio::spawn(async move {
+            let accepted = store.accept(entry, window).await;
+            if let Ok(Acceptance::New(_)) = accepted {
+                arrivals.notify_one();
+            }
+            accepted
+        });
+        kept.await.unwrap_or(Err(StoreError::Overloaded))
     }
 }
 

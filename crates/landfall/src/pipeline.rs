@@ -115,7 +115,8 @@ impl Pipeline {
                 .persist("entries to be matched", || self.store.unmatched(BATCH))
                 .await;
             if unmatched.is_empty() {
-                arrival.await;
+                // A wake-up is not all there is to rely on.
+                let _ = tokio::time::timeout(PATROL, arrival).await;
                 continue;
             }
             self.match_batch(unmatched).await;

@@ -38,7 +38,7 @@ enum Command {
     #[command(subcommand)]
     Deliveries(deliveries::DeliveriesCommand),
     /// Print the version.
-    Version,
+    Version(version::VersionArgs),
 }
 
 /// How a command finds the running landfall.
@@ -63,7 +63,7 @@ pub fn run() -> ExitCode {
         Command::Receivers(args) => block_on(args.run()),
         Command::Send(args) => block_on(args.run()),
         Command::Deliveries(command) => block_on(command.run()),
-        Command::Version => version::run(),
+        Command::Version(args) => args.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

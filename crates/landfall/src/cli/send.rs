@@ -7,7 +7,7 @@ use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
 
 use super::UsageError;
-use super::output::print;
+use super::output::{Format, print, print_json};
 
 /// Post a realistic delivery, signed as its sender signs, to try things out.
 ///
@@ -32,7 +32,7 @@ enum SenderCommand {
     Distribution(What),
 }
 
-#[derive(Debug, Args)]
+#[derive(Args)]
 struct What {
     /// The repository, as an image subscription names it.
     #[arg(long)]
@@ -49,6 +49,16 @@ struct What {
     /// The secret that the sender shows, where the URL alone is no proof.
     #[arg(long, env = "LANDFALL_SEND_SECRET", hide_env_values = true)]
     secret: Option<String>,
+    /// How to print the answer.
+    #[arg(short, long, value_enum, default_value = "table")]
+    output: Format,
+}
+
+/// A secret is among the arguments, so nothing of them is shown.
+impl std::fmt::Debug for What {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("What(…)")
+    }
 }
 
 /// A request as a sender makes it.
@@ -60,9 +70,9 @@ struct Delivery {
 
 impl SendArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let delivery = match &self.sender {
-            SenderCommand::Dockerhub(what) => dockerhub::delivery(what)?,
-            SenderCommand::Distribution(what) => distribution::delivery(what)?,
+        let (delivery, output) = match &self.sender {
+            SenderCommand::Dockerhub(what) => (dockerhub::delivery(what)?, what.output),
+            SenderCommand::Distribution(what) => (distribution::delivery(what)?, what.output),
         };
         let client = reqwest::Client::builder()
             .timeout(std::time::Duration::from_secs(30))
@@ -90,9 +100,13 @@ impl SendArgs {
         if !status.is_success() {
             bail!("the receiver answered {status}: {}", body.trim_end());
         }
-        let id = id
-            .and_then(|id| Some(format!("  (delivery {})", id.to_str().ok()?)))
-            .unwrap_or_default();
+        let id = id.and_then(|id| Some(id.to_str().ok()?.to_owned()));
+        if output != Format::Table {
+            return print_json(
+                &serde_json::json!({ "status": status.as_u16(), "delivery": id, "body": body.trim_end() }),
+            );
+        }
+        let id = id.map(|id| format!("  (delivery {id})")).unwrap_or_default();
         print(&format!("{status}  {}{id}\n", body.trim_end()))
     }
 }

@@ -204,9 +204,12 @@ impl Store {
     /// Lets finished entries go, a slice at a time so that nobody waits for it. Says whether there is more to do.
     pub async fn prune(&self, retention: Retention, now: Timestamp) -> Result<bool, StoreError> {
         const SLICE: u64 = 500;
+        // Counting walks the whole table, which the writer has no time for.
+        let total: i64 = self
+            .read(|connection| connection.query_row("SELECT count(*) FROM entries", [], |row| row.get(0)))
+            .await?;
         self.write(move |writing| {
             let connection = writing.connection;
-            let total: i64 = connection.query_row("SELECT count(*) FROM entries", [], |row| row.get(0))?;
             let aged = doomed(connection, Some(retention.oldest_kept(now)), SLICE)?;
             let surplus = doomed(connection, None, retention.surplus(total.unsigned_abs()).min(SLICE))?;
             let more = aged.len() as u64 == SLICE || surplus.len() as u64 == SLICE;
