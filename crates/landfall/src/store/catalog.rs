@@ -7,7 +7,7 @@ use landfall_core::artifact::{Digest, Tag};
 use landfall_core::discovery::{Catalog, Observation, Seen};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::entries::{json, parsed, time};
+use super::rows::{json, parsed, time};
 use super::{Store, StoreError};
 
 impl Store {

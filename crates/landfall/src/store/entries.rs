@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landfall_core::event::Event;
-use landfall_core::journal::{DedupeKey, EntryId, Lasting, Retention, Verdict};
+use landfall_core::journal::{DedupeKey, EntryId, Lasting, Verdict};
 use landfall_core::matcher::Explanation;
 use landfall_core::receiver::Reach;
 use landfall_core::target::Target;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
 
+use super::rows::{json, parsed, time};
 use super::work::Hint;
 use super::writer::Writing;
 use super::{Store, StoreError};
@@ -200,26 +201,6 @@ impl Store {
         })
         .await
     }
-
-    /// Lets finished entries go, a slice at a time so that nobody waits for it. Says whether there is more to do.
-    pub async fn prune(&self, retention: Retention, now: Timestamp) -> Result<bool, StoreError> {
-        const SLICE: u64 = 500;
-        // Counting walks the whole table, which the writer has no time for.
-        let total: i64 = self
-            .read(|connection| connection.query_row("SELECT count(*) FROM entries", [], |row| row.get(0)))
-            .await?;
-        self.write(move |writing| {
-            let connection = writing.connection;
-            let aged = doomed(connection, Some(retention.oldest_kept(now)), SLICE)?;
-            let surplus = doomed(connection, None, retention.surplus(total.unsigned_abs()).min(SLICE))?;
-            let more = aged.len() as u64 == SLICE || surplus.len() as u64 == SLICE;
-            for (id, keys) in aged.into_iter().chain(surplus) {
-                remove(connection, id, &keys)?;
-            }
-            Ok(more)
-        })
-        .await
-    }
 }
 
 pub(super) fn last_id(connection: &Connection) -> rusqlite::Result<EntryId> {
@@ -312,40 +293,6 @@ fn known_since(connection: &Connection, key: DedupeKey, now: i64, window: i64) -
     Ok((counts && !dead).then(|| EntryId::from_i64(entry)))
 }
 
-/// The oldest finished entries with their keys: those below `floor`, or any. Work that waits keeps its entry; work that was
-/// given up keeps it until it is too old.
-fn doomed(connection: &Connection, floor: Option<EntryId>, limit: u64) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
-    let unfinished = if floor.is_some() {
-        "due IS NOT NULL"
-    } else {
-        "(due IS NOT NULL OR summary = 'dead')"
-    };
-    let sql = format!(
-        "SELECT id, keys FROM entries WHERE id < ?1 AND (verdict <> 'accepted' OR matched IS NOT NULL)
-         AND NOT EXISTS (SELECT 1 FROM work WHERE work.entry = entries.id AND {unfinished}) ORDER BY id LIMIT ?2"
-    );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let floor = floor.map_or(i64::MAX, EntryId::as_i64);
-    let rows = statement.query_map(params![floor, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-        Ok((row.get(0)?, row.get(1)?))
-    })?;
-    rows.collect()
-}
-
-fn remove(connection: &Connection, id: i64, keys: &[u8]) -> rusqlite::Result<()> {
-    for table in ["attempts WHERE entry", "work WHERE entry", "entries WHERE id"] {
-        connection
-            .prepare_cached(&format!("DELETE FROM {table} = ?1"))?
-            .execute([id])?;
-    }
-    for key in keys.chunks(16) {
-        connection
-            .prepare_cached("DELETE FROM seen WHERE key = ?1 AND entry = ?2")?
-            .execute(params![key, id])?;
-    }
-    Ok(())
-}
-
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let verdict: String = row.get(5)?;
     Ok(Entry {
@@ -360,23 +307,4 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         events: parsed(row, 8)?,
         matched: row.get::<_, Option<i64>>(9)?.map(time),
     })
-}
-
-/// A value of ours as JSON text.
-pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
-    // Our own types have text keys and finite numbers; there is nothing in them that JSON cannot hold.
-    serde_json::to_string(value).unwrap_or_default()
-}
-
-/// A column of JSON text as a value of ours.
-pub(super) fn parsed<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let text: String = row.get(column)?;
-    serde_json::from_str(&text).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
-    })
-}
-
-/// A column of milliseconds as a time.
-pub(super) fn time(millis: i64) -> Timestamp {
-    Timestamp::from_millisecond(millis).unwrap_or_default()
 }

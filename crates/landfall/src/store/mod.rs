@@ -5,6 +5,8 @@ mod catalog;
 mod entries;
 mod lock;
 mod resources;
+mod retention;
+mod rows;
 mod schema;
 mod work;
 mod writer;

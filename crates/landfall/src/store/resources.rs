@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use landfall_core::resource::{Kind, ResourceKey};
 use rusqlite::{Connection, params};
 
-use super::entries::time;
+use super::rows::time;
 use super::{Store, StoreError};
 
 /// What is kept of a resource.

@@ -10,7 +10,7 @@ use landfall_core::target::Target;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
-use super::entries::{json, parsed, time};
+use super::rows::{json, parsed, time};
 use super::{ResourceWrite, Store, StoreError};
 
 /// Where an event says to look. It is no more than that.

@@ -1,0 +1,24 @@
+//! Turns values of ours into columns and back.
+
+use jiff::Timestamp;
+use rusqlite::Row;
+use serde::Serialize;
+
+/// A value of ours as JSON text.
+pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
+    // Our own types have text keys and finite numbers; there is nothing in them that JSON cannot hold.
+    serde_json::to_string(value).unwrap_or_default()
+}
+
+/// A column of JSON text as a value of ours.
+pub(super) fn parsed<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text: String = row.get(column)?;
+    serde_json::from_str(&text).map_err(|error| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
+/// A column of milliseconds as a time.
+pub(super) fn time(millis: i64) -> Timestamp {
+    Timestamp::from_millisecond(millis).unwrap_or_default()
+}
