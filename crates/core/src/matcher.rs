@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
+use crate::go::regexp::Patterns;
 use crate::receiver::Reach;
 use crate::repository::Repository;
 use crate::resource::{Source, SubscriptionSpec};
@@ -40,6 +41,7 @@ type Grouping = HashMap<Repository, BTreeMap<Vec<String>, Group>>;
 /// Builds an [`Index`].
 #[derive(Debug, Default)]
 pub struct IndexBuilder {
+    patterns: Patterns,
     compiled: HashMap<String, Arc<Filter>>,
     /// By project; `None` is everywhere.
     groups: HashMap<Option<String>, Grouping>,
@@ -47,6 +49,19 @@ pub struct IndexBuilder {
 }
 
 impl IndexBuilder {
+    /// A builder that shares expressions with whoever else uses these.
+    pub fn sharing(patterns: Patterns) -> Self {
+        Self {
+            patterns,
+            ..Self::default()
+        }
+    }
+
+    /// The expressions in use.
+    pub fn patterns(&mut self) -> &mut Patterns {
+        &mut self.patterns
+    }
+
     /// Adds the subscriptions of a target. Those that name no repository are not indexed: no event can reach them.
     pub fn add(&mut self, target: &Target, subscriptions: &[SubscriptionSpec]) {
         let mut wishes: HashMap<Repository, Vec<(String, Arc<Filter>)>> = HashMap::new();
@@ -59,7 +74,7 @@ impl IndexBuilder {
             let filter = self
                 .compiled
                 .entry(text.clone())
-                .or_insert_with(|| Arc::new(Filter::compile(&subscription.source)))
+                .or_insert_with(|| Arc::new(Filter::compile(&subscription.source, &mut self.patterns)))
                 .clone();
             wishes.entry(repository).or_default().push((text, filter));
         }

@@ -51,6 +51,29 @@ impl Slot {
     }
 }
 
+impl Slot {
+    /// What is due, the most thorough first.
+    fn extents(&self, now: Timestamp) -> [Option<Extent>; 2] {
+        let full = self
+            .full
+            .filter(|(due, _)| *due <= now)
+            .map(|(_, occasion)| Extent::Full(occasion));
+        [full, self.hinted.filter(|due| *due <= now).map(|_| Extent::Hinted)]
+    }
+
+    /// A full refresh takes all hints along, a hinted one those that are due.
+    fn begin(&mut self, extent: Extent, now: Timestamp) {
+        match extent {
+            Extent::Full(_) => {
+                self.full = None;
+                self.hinted = None;
+            }
+            Extent::Hinted => self.hinted = self.hinted.filter(|due| *due > now),
+        }
+        self.running = true;
+    }
+}
+
 impl Plan {
     /// Wishes for a refresh of `target` at `due`. An earlier wish of the same extent stands; a full refresh that is due by
     /// then takes the hints along.
@@ -68,23 +91,32 @@ impl Plan {
 
     /// Takes the targets whose time has come; each counts as running until [`Plan::finished`].
     pub fn begin_due(&mut self, now: Timestamp) -> Vec<(Target, Extent)> {
+        self.begin_admitted(now, |_, _| true)
+    }
+
+    /// Takes the targets whose time has come and that `admit` lets begin. The others stay as they are, and are offered
+    /// again; a target that may not begin a full refresh is offered the hinted one that is due as well.
+    pub fn begin_admitted(
+        &mut self,
+        now: Timestamp,
+        mut admit: impl FnMut(&Target, Extent) -> bool,
+    ) -> Vec<(Target, Extent)> {
         self.follow_the_clock(now);
+        let due: Vec<Target> = self
+            .queue
+            .iter()
+            .take_while(|(due, _)| *due <= now)
+            .map(|(_, target)| target.clone())
+            .collect();
         let mut begun = Vec::new();
-        while let Some((due, target)) = self.queue.first().cloned() {
-            if due > now {
-                break;
+        for target in due {
+            let Some(extents) = self.slots.get(&target).map(|slot| slot.extents(now)) else {
+                continue;
+            };
+            if let Some(extent) = extents.into_iter().flatten().find(|extent| admit(&target, *extent)) {
+                self.change(&target, |slot| slot.begin(extent, now));
+                begun.push((target, extent));
             }
-            let mut extent = Extent::Hinted;
-            self.change(&target, |slot| {
-                if let Some((_, occasion)) = slot.full.take_if(|(due, _)| *due <= now) {
-                    extent = Extent::Full(occasion);
-                }
-                slot.hinted = slot
-                    .hinted
-                    .filter(|hinted| matches!(extent, Extent::Hinted) && *hinted > now);
-                slot.running = true;
-            });
-            begun.push((target, extent));
         }
         begun
     }
@@ -220,6 +252,18 @@ mod tests {
         assert_eq!(plan.begin_due(at(100)), []);
         assert_eq!(plan.next_due(), Some(at(200)));
         assert_eq!(plan.begin_due(at(200)), [(api, INTERVAL)]);
+    }
+
+    #[test]
+    fn a_target_that_is_not_admitted_keeps_its_wishes_and_hints_do_not_wait_for_listings() {
+        let (mut plan, api) = (Plan::default(), target("api"));
+        plan.wish(&api, INTERVAL, at(0));
+        assert_eq!(plan.begin_admitted(at(1), |_, _| false), []);
+        plan.wish(&api, Extent::Hinted, at(1));
+        let hinted_only = |_: &Target, extent: Extent| extent == Extent::Hinted;
+        assert_eq!(plan.begin_admitted(at(1), hinted_only), [(api.clone(), Extent::Hinted)]);
+        plan.finished(&api);
+        assert_eq!(plan.begin_due(at(1)), [(api, INTERVAL)]);
     }
 
     #[test]

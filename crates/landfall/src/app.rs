@@ -1,7 +1,7 @@
 //! Puts the parts together and runs them: the one place that knows all of them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
@@ -75,6 +75,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         settings,
         shared_namespace: config.shared_namespace,
         by_type,
+        patterns: Mutex::default(),
     };
     let first = snapshot.borrow().clone();
     reconfigurer.apply(&first).await?;

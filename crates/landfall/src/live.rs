@@ -6,6 +6,7 @@ use std::sync::Arc;
 use landfall_core::matcher::Index;
 use landfall_core::receiver::{Receiver, Sender};
 use landfall_core::resource::Warehouse;
+use landfall_core::selection::{ImagePolicy, PolicyError};
 use landfall_core::target::Target;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,9 @@ pub struct Live {
     pub credentials: Arc<Credentials>,
 }
 
+/// What image subscriptions wish, compiled once, or why that cannot be evaluated. Other subscriptions have none.
+pub type Policies = Vec<Option<Result<ImagePolicy, PolicyError>>>;
+
 /// A receiver as it is shown.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -51,6 +55,8 @@ pub struct ReceiverSummary {
 pub struct LiveWarehouse {
     /// As its manifest has it.
     pub warehouse: Arc<Warehouse>,
+    /// The policies of its image subscriptions, by their place in the spec.
+    pub policies: Arc<Policies>,
     /// Counts changes of its spec.
     pub generation: i64,
 }

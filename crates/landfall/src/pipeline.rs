@@ -2,6 +2,7 @@
 //! it: states, plans and choices come from `landfall-core`.
 
 mod settle;
+mod slots;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,12 +16,14 @@ use landfall_core::matcher::Explanation;
 use landfall_core::refresh::{Extent, Occasion, Plan};
 use landfall_core::repository::Repository;
 use landfall_core::target::Target;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::clock::now;
 use crate::controller::warehouse::{self, Discovery, Hints};
 use crate::live::Live;
 use crate::statuses::Statuses;
+use slots::Slots;
+
 use crate::store::{Hint, Matched, Store, StoreError, Unmatched, WaitingWork};
 
 /// What the pipeline's tasks share.
@@ -34,6 +37,7 @@ pub struct Pipeline {
     /// Signalled when an entry was accepted.
     pub arrivals: Arc<Notify>,
     plan: Mutex<Plan>,
+    slots: Slots,
     /// Signalled when the plan has changed.
     replanned: Notify,
 }
@@ -58,7 +62,7 @@ impl Pipeline {
         arrivals: Arc<Notify>,
     ) -> Arc<Self> {
         let store = discovery.store.clone();
-        let (plan, replanned) = (Mutex::default(), Notify::new());
+        let (plan, slots, replanned) = (Mutex::default(), Slots::default(), Notify::new());
         Arc::new(Self {
             live,
             store,
@@ -68,6 +72,7 @@ impl Pipeline {
             retention,
             arrivals,
             plan,
+            slots,
             replanned,
         })
     }
@@ -156,12 +161,9 @@ impl Pipeline {
     async fn begin_refreshes(self: Arc<Self>) {
         loop {
             let replanned = self.replanned.notified();
-            let (begun, next) = {
-                let mut plan = self.plan();
-                (plan.begin_due(now()), plan.next_due())
-            };
-            for (target, extent) in begun {
-                tokio::spawn(self.clone().supervise(target, extent));
+            let (begun, next) = self.begin();
+            for (target, extent, slot) in begun {
+                tokio::spawn(self.clone().supervise(target, extent, slot));
             }
             let pause = next.map_or(PATROL, |due| until(due).min(PATROL));
             tokio::select! {
@@ -171,8 +173,32 @@ impl Pipeline {
         }
     }
 
+    /// Takes what is due and has a slot, and tells when to look again. What has none is offered again when a refresh ends.
+    fn begin(&self) -> (Vec<(Target, Extent, OwnedSemaphorePermit)>, Option<Timestamp>) {
+        let live = self.live.load();
+        let now = now();
+        let mut slots = Vec::new();
+        let mut plan = self.plan();
+        let begun = plan.begin_admitted(now, |target, extent| {
+            let host = live
+                .warehouses
+                .get(target)
+                .map(|known| warehouse::host(&known.warehouse));
+            let slot = self.slots.take(host.unwrap_or_default(), extent);
+            let admitted = slot.is_some();
+            slots.extend(slot);
+            admitted
+        });
+        let next = plan.next_due().filter(|due| *due > now);
+        let begun = begun
+            .into_iter()
+            .zip(slots)
+            .map(|((target, extent), slot)| (target, extent, slot));
+        (begun.collect(), next)
+    }
+
     /// One refresh of one target, and what is wished for after it. Whatever happens in it, the target is free again.
-    async fn supervise(self: Arc<Self>, target: Target, extent: Extent) {
+    async fn supervise(self: Arc<Self>, target: Target, extent: Extent, slot: OwnedSemaphorePermit) {
         let refresh = tokio::spawn(self.clone().refresh(target.clone(), extent));
         let next = refresh.await.unwrap_or_else(|panicked| {
             tracing::error!(%target, %panicked, "a refresh ended in the middle; this is a bug");
@@ -187,6 +213,7 @@ impl Pipeline {
             plan.wish(&target, extent, due);
         }
         drop(plan);
+        drop(slot);
         self.replanned.notify_one();
     }
 
@@ -212,10 +239,10 @@ impl Pipeline {
         }
         let hints = hints(&waiting, began, &self.retries);
         let (discovery, credentials) = (self.discovery.clone(), self.live.load().credentials.clone());
-        let warehouse = known.warehouse.clone();
+        let looked_at = known.clone();
         // A task of its own, so that a bug in looking is one failed attempt and nothing more.
         let looked =
-            tokio::spawn(async move { warehouse::refresh(&discovery, &credentials, &warehouse, extent, &hints).await });
+            tokio::spawn(async move { warehouse::refresh(&discovery, &credentials, &looked_at, extent, &hints).await });
         next.extend(self.settle(&target, &known, extent, waiting, began, looked.await).await);
         next
     }

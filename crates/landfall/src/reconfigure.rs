@@ -2,21 +2,23 @@
 //! refreshes that changes call for.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use landfall_core::go::regexp::Patterns;
 use landfall_core::matcher::IndexBuilder;
 use landfall_core::receiver::{Receiver, Sender};
 use landfall_core::refresh::{Extent, Occasion};
 use landfall_core::resource::status::{ConfigStatus, WarehouseStatus};
-use landfall_core::resource::{Kind, Resource, ResourceKey, Warehouse};
+use landfall_core::resource::{Kind, Resource, ResourceKey, Source, SubscriptionSpec, Warehouse};
+use landfall_core::selection::ImagePolicy;
 use landfall_core::target::Target;
 use sha2::{Digest as _, Sha256};
 
 use crate::clock::now;
 use crate::controller::credentials::Credentials;
 use crate::controller::receivers::{Derived, Doors, Settings, derive};
-use crate::live::{Live, LiveWarehouse, ReceiverSummary};
+use crate::live::{Live, LiveWarehouse, Policies, ReceiverSummary};
 use crate::pipeline::Pipeline;
 use crate::resources::manifests::{Loaded, Snapshot};
 use crate::store::{ResourceRecord, ResourceWrite, StoreError};
@@ -27,6 +29,8 @@ pub struct Reconfigurer {
     pub settings: Settings,
     pub shared_namespace: Option<String>,
     pub by_type: HashMap<Sender, Receiver>,
+    /// Regular expressions that are in force, so that a change compiles no more than what is new.
+    pub patterns: Mutex<Patterns>,
 }
 
 impl Reconfigurer {
@@ -43,7 +47,7 @@ impl Reconfigurer {
             tracing::warn!(problem, "credentials cannot be used");
         }
         let mut changes = Changes::default();
-        let mut index = IndexBuilder::default();
+        let mut index = IndexBuilder::sharing(self.patterns().clone());
         let mut warehouses = HashMap::new();
         for loaded in snapshot.resources.values() {
             if let Resource::Warehouse(warehouse) = &loaded.resource {
@@ -53,6 +57,7 @@ impl Reconfigurer {
                 index.add(&target, &warehouse.subscriptions);
                 let live = LiveWarehouse {
                     warehouse: Arc::new(warehouse.clone()),
+                    policies: Arc::new(policies(warehouse, index.patterns())),
                     generation: record.generation,
                 };
                 warehouses.insert(target, live);
@@ -62,6 +67,7 @@ impl Reconfigurer {
             self.note_config(derived, snapshot, &mut changes, now);
         }
         let gone = self.gone(snapshot);
+        *self.patterns() = index.patterns().clone();
         self.pipeline.live.store(Arc::new(Live {
             doors: Doors::of(&derived, &self.settings.base_url),
             by_type: self.by_type.clone(),
@@ -70,7 +76,12 @@ impl Reconfigurer {
             receivers: self.summaries(&derived),
             credentials: Arc::new(credentials),
         }));
+        self.patterns().forget_unused();
         self.follow_up(changes, gone).await
+    }
+
+    fn patterns(&self) -> MutexGuard<'_, Patterns> {
+        self.patterns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn follow_up(&self, changes: Changes, gone: Vec<ResourceKey>) -> Result<(), StoreError> {
@@ -93,7 +104,8 @@ impl Reconfigurer {
         if changes.writes.is_empty() && gone.is_empty() {
             return Ok(());
         }
-        self.pipeline.store.put_resources(changes.writes, gone).await
+        let writes = changes.writes.into_iter().map(without_paths).collect();
+        self.pipeline.store.put_resources(writes, gone).await
     }
 
     /// The record of a Warehouse, and why all of it is to be looked at, if it is.
@@ -252,6 +264,24 @@ fn target_of(warehouse: &Warehouse) -> Target {
         namespace: metadata.namespace.clone().unwrap_or_default(),
         name: metadata.name.clone(),
     }
+}
+
+/// A record fit to be kept on the disk. The paths of receivers are secrets, and each start derives them anew.
+fn without_paths(mut write: ResourceWrite) -> ResourceWrite {
+    if matches!(write.key.kind, Kind::ProjectConfig | Kind::ClusterConfig) {
+        let mut status: ConfigStatus = serde_json::from_str(&write.record.status).unwrap_or_default();
+        status.webhook_receivers.clear();
+        write.record.status = serde_json::to_string(&status).unwrap_or_default();
+    }
+    write
+}
+
+fn policies(warehouse: &Warehouse, patterns: &mut Patterns) -> Policies {
+    let policy = |subscription: &SubscriptionSpec| match &subscription.source {
+        Source::Image(image) => Some(ImagePolicy::compile(image, patterns)),
+        Source::Git(_) | Source::Chart(_) | Source::Generic { .. } | Source::Unreadable { .. } => None,
+    };
+    warehouse.subscriptions.iter().map(policy).collect()
 }
 
 /// Tells specs apart, as the API server's generation does.

@@ -78,9 +78,10 @@ impl Catalog {
     }
 
     /// Takes a complete listing over, which began at `began`: tags that it lacks are gone, unless a look saw them after
-    /// the listing had begun.
+    /// the listing had begun. Tags that it has are absent no longer, or a choice would wait for them without end.
     pub fn take_listing(&mut self, listed: impl IntoIterator<Item = Tag>, began: Timestamp) {
         let mut tags: BTreeMap<Tag, Option<Observation>> = listed.into_iter().map(|tag| (tag, None)).collect();
+        self.absent.retain(|tag, _| !tags.contains_key(tag));
         for (tag, observation) in std::mem::take(&mut self.tags) {
             let fresh = observation
                 .as_ref()

@@ -88,54 +88,75 @@ pub struct ConfigFacts {
 /// Keys that tell when an image was built, in the order in which they count.
 const CREATED_KEYS: [&str; 2] = ["org.opencontainers.image.created", "org.label-schema.build-date"];
 
+/// What a manifest is, by its media type or else by its shape.
+enum Form {
+    Index,
+    Image,
+    Other(String),
+}
+
+/// `media_type` is the answer's `Content-Type`. Where that is vague, the body's own `mediaType` counts, which only Docker
+/// requires; without either, the fields tell.
+fn form(media_type: &str, value: &Value) -> Form {
+    let declared = value.get("mediaType").and_then(Value::as_str).unwrap_or_default();
+    for known in [media_type, declared] {
+        if is_one_of(&INDEXES, known) {
+            return Form::Index;
+        }
+        if is_one_of(&IMAGES, known) {
+            return Form::Image;
+        }
+    }
+    if value.get("manifests").is_some() {
+        Form::Index
+    } else if declared.is_empty() && value.get("config").is_some() {
+        Form::Image
+    } else {
+        let told = if declared.is_empty() { media_type } else { declared };
+        Form::Other(told.chars().take(ECHOED).collect())
+    }
+}
+
 /// Reads the manifest of `media_type` (the answer's `Content-Type`; the body's own `mediaType` counts where that is vague).
 pub fn read_manifest(media_type: &str, body: &[u8]) -> Result<Manifest, Unusable> {
     let value: Value =
         serde_json::from_slice(body).map_err(|error| Unusable(format!("its manifest is not JSON: {error}")))?;
-    let declared = value.get("mediaType").and_then(Value::as_str).unwrap_or_default();
-    let known = if is_index(media_type) || is_image(media_type) {
-        media_type
-    } else {
-        declared
-    };
     let annotations = texts(value.get("annotations"));
     let created = created_in(&annotations);
-    if is_index(known) || (!is_image(known) && value.get("manifests").is_some()) {
-        let children: Vec<_> = list(value.get("manifests")).iter().filter_map(child).collect();
-        if children.is_empty() {
-            return Err(Unusable("its index names no image for a known platform".to_owned()));
+    match form(media_type, &value) {
+        Form::Index => {
+            let children: Vec<_> = list(value.get("manifests")).iter().filter_map(child).collect();
+            if children.is_empty() {
+                return Err(Unusable("its index names no image for a known platform".to_owned()));
+            }
+            Ok(Manifest::Index {
+                annotations,
+                created,
+                children,
+            })
         }
-        return Ok(Manifest::Index {
+        Form::Image => Ok(Manifest::Image {
+            config: config(value.get("config").unwrap_or(&Value::Null))?,
             annotations,
             created,
-            children,
-        });
+        }),
+        Form::Other(told) => Err(Unusable(format!(
+            "its manifest has the media type {told:?}, which is no image"
+        ))),
     }
-    if !is_image(known) {
+}
+
+/// The digest of an image's configuration, by the manifest's reference to it.
+fn config(reference: &Value) -> Result<Digest, Unusable> {
+    let text = |name: &str| reference.get(name).and_then(Value::as_str).unwrap_or_default();
+    let media_type = text("mediaType");
+    if !is_one_of(&IMAGE_CONFIGS, media_type) {
+        let told: String = media_type.chars().take(ECHOED).collect();
         return Err(Unusable(format!(
-            "its manifest has the media type {known:?}, which is no image"
+            "its configuration has the media type {told:?}, which is no image's"
         )));
     }
-    let config = value.get("config");
-    let config_type = config
-        .and_then(|config| config.get("mediaType"))
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    if !IMAGE_CONFIGS.contains(&config_type) {
-        return Err(Unusable(format!(
-            "its configuration has the media type {config_type:?}, which is no image's"
-        )));
-    }
-    let config = config
-        .and_then(|config| config.get("digest"))
-        .and_then(Value::as_str)
-        .and_then(|digest| Digest::parse(digest).ok())
-        .ok_or_else(|| Unusable("its manifest names no configuration".to_owned()))?;
-    Ok(Manifest::Image {
-        config,
-        annotations,
-        created,
-    })
+    Digest::parse(text("digest")).map_err(|_| Unusable("its manifest names no configuration".to_owned()))
 }
 
 /// Reads an image's configuration blob.
@@ -151,10 +172,10 @@ pub fn read_config(body: &[u8]) -> Result<ConfigFacts, Unusable> {
         .filter(|text| !text.is_empty())
     {
         None => None,
-        Some(text) => Some(
-            text.parse()
-                .map_err(|_| Unusable(format!("its configuration has the creation time {text:?}")))?,
-        ),
+        Some(text) => Some(text.parse().map_err(|_| {
+            let told: String = text.chars().take(ECHOED).collect();
+            Unusable(format!("its configuration has the creation time {told:?}"))
+        })?),
     };
     let labels = texts(value.get("config").and_then(|config| config.get("Labels")));
     Ok(ConfigFacts {
@@ -208,23 +229,23 @@ const IMAGE_CONFIGS: [&str; 2] = [
     "application/vnd.docker.container.image.v1+json",
 ];
 
-fn is_index(media_type: &str) -> bool {
-    matches!(
-        essence(media_type),
-        "application/vnd.oci.image.index.v1+json" | "application/vnd.docker.distribution.manifest.list.v2+json"
-    )
-}
+/// So many characters of a value that cannot be used are repeated in a reason, which is kept and shown.
+const ECHOED: usize = 100;
 
-fn is_image(media_type: &str) -> bool {
-    matches!(
-        essence(media_type),
-        "application/vnd.oci.image.manifest.v1+json" | "application/vnd.docker.distribution.manifest.v2+json"
-    )
-}
+const INDEXES: [&str; 2] = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+];
 
-/// A media type without its parameters.
-fn essence(media_type: &str) -> &str {
-    media_type.split(';').next().unwrap_or_default().trim()
+const IMAGES: [&str; 2] = [
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.docker.distribution.manifest.v2+json",
+];
+
+/// Whether the media type is one of `known`, whatever its case and its parameters are.
+fn is_one_of(known: &[&str], media_type: &str) -> bool {
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    known.iter().any(|known| known.eq_ignore_ascii_case(essence))
 }
 
 fn child(reference: &Value) -> Option<ChildImage> {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::event::{ArtifactPushed, Event, GitRefPushed};
+use crate::go::regexp::Patterns;
 use crate::resource::{ChartSubscription, GitSubscription, ImageSubscription, Source};
 use crate::selection::ImagePolicy;
 use crate::selection::chart::{ChartKind, ChartPolicy};
@@ -30,11 +31,13 @@ enum Wish {
 }
 
 impl Filter {
-    pub(super) fn compile(source: &Source) -> Self {
+    pub(super) fn compile(source: &Source, patterns: &mut Patterns) -> Self {
         let (label, wish) = match source {
             Source::Image(image) => (
                 image_label(image),
-                ImagePolicy::new(image).map(Wish::Image).map_err(|e| e.to_string()),
+                ImagePolicy::compile(image, patterns)
+                    .map(Wish::Image)
+                    .map_err(|e| e.to_string()),
             ),
             Source::Chart(chart) => (chart_label(chart), chart_wish(chart)),
             Source::Git(git) => (git_label(git), git_wish(git)),

@@ -10,6 +10,7 @@ use super::tag_filter::TagFilter;
 use super::{digest, lexical, newest_build, semver};
 use crate::artifact::{Digest, Tag};
 use crate::discovery::{Catalog, Facts, Seen};
+use crate::go::regexp::Patterns;
 use crate::resource::ImageSubscription;
 use crate::semver::{Constraint, Strictness};
 
@@ -93,13 +94,22 @@ pub struct LeftOut {
 impl ImagePolicy {
     /// Checks and compiles a subscription.
     pub fn new(subscription: &ImageSubscription) -> Result<Self, PolicyError> {
+        Self::compile(subscription, &mut Patterns::default())
+    }
+
+    /// Checks and compiles a subscription, sharing expressions with whoever else uses `patterns`.
+    pub fn compile(subscription: &ImageSubscription, patterns: &mut Patterns) -> Result<Self, PolicyError> {
         let strategy = strategy(subscription)?;
         // The peer refuses the deprecated fields wherever tags are filtered; Digest filters none.
         let filter = match strategy {
-            Strategy::Digest { .. } => TagFilter::new(&[], &[]),
+            Strategy::Digest { .. } => Ok(TagFilter::default()),
             _ => {
                 refuse_deprecated(subscription)?;
-                TagFilter::new(&subscription.allow_tags_regexes, &subscription.ignore_tags_regexes)
+                TagFilter::compile(
+                    &subscription.allow_tags_regexes,
+                    &subscription.ignore_tags_regexes,
+                    patterns,
+                )
             }
         };
         let filter = filter.map_err(|error| PolicyError {

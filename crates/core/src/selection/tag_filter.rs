@@ -1,13 +1,15 @@
 //! Decides which tags pass the regular expressions of a subscription; it does not know whether they are tags of images or
 //! of Git.
 
-use crate::go::regexp::{Regexp, RegexpError};
+use std::sync::Arc;
+
+use crate::go::regexp::{Patterns, Regexp, RegexpError};
 
 /// The expressions of `allowTagsRegexes` and `ignoreTagsRegexes`, compiled. They are searched for, not anchored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TagFilter {
-    allow: Vec<Regexp>,
-    ignore: Vec<Regexp>,
+    allow: Vec<Arc<Regexp>>,
+    ignore: Vec<Arc<Regexp>>,
 }
 
 /// The two lists of a subscription.
@@ -77,9 +79,17 @@ impl TagFilter {
     /// # Errors
     /// Names the first expression that is refused; `allow` comes first.
     pub fn new(allow: &[String], ignore: &[String]) -> Result<Self, TagFilterError> {
+        Self::compile(allow, ignore, &mut Patterns::default())
+    }
+
+    /// Compiles both lists, sharing expressions with whoever else uses `patterns`.
+    ///
+    /// # Errors
+    /// As [`TagFilter::new`].
+    pub fn compile(allow: &[String], ignore: &[String], patterns: &mut Patterns) -> Result<Self, TagFilterError> {
         Ok(Self {
-            allow: compile_list(TagList::Allow, allow)?,
-            ignore: compile_list(TagList::Ignore, ignore)?,
+            allow: compile_list(TagList::Allow, allow, patterns)?,
+            ignore: compile_list(TagList::Ignore, ignore, patterns)?,
         })
     }
 
@@ -101,16 +111,16 @@ impl TagFilter {
     }
 }
 
-fn compile_list(list: TagList, patterns: &[String]) -> Result<Vec<Regexp>, TagFilterError> {
+fn compile_list(list: TagList, texts: &[String], patterns: &mut Patterns) -> Result<Vec<Arc<Regexp>>, TagFilterError> {
     let compile = |(index, pattern): (usize, &String)| {
-        Regexp::compile(pattern).map_err(|error| TagFilterError {
+        patterns.compile(pattern).map_err(|error| TagFilterError {
             list,
             index,
             pattern: pattern.clone(),
             error,
         })
     };
-    patterns.iter().enumerate().map(compile).collect()
+    texts.iter().enumerate().map(compile).collect()
 }
 
 #[cfg(test)]

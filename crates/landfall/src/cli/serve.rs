@@ -135,6 +135,8 @@ impl ServeArgs {
         crate::telemetry::start(config.log_format, &config.log_level).map_err(UsageError)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
+            // For looking up names of hosts; each thread costs memory, and there can be a thousand look-ups at once.
+            .max_blocking_threads(16)
             .build()
             .context("no threads")?;
         runtime.block_on(crate::app::serve(config))

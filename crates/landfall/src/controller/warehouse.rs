@@ -9,11 +9,13 @@ use jiff::Timestamp;
 use landfall_core::discovery::{Discovered, ImageOutcome};
 use landfall_core::journal::Setback;
 use landfall_core::refresh::Extent;
+use landfall_core::repository::ImageRepository;
 use landfall_core::resource::{Source, SubscriptionSpec, Warehouse};
 
 use super::credentials::Credentials;
 use crate::clock::now;
 use crate::discovery::Catalogs;
+use crate::live::LiveWarehouse;
 use crate::registry::RegistryClient;
 use crate::store::{Hint, Store};
 use image::ImageRefresh;
@@ -62,10 +64,11 @@ pub type Hints = BTreeMap<Hint, Timestamp>;
 pub async fn refresh(
     discovery: &Discovery,
     credentials: &Credentials,
-    warehouse: &Warehouse,
+    known: &LiveWarehouse,
     extent: Extent,
     hints: &Hints,
 ) -> Refreshed {
+    let warehouse = &known.warehouse;
     let project = warehouse.metadata.namespace.clone().unwrap_or_default();
     let mut refreshed = Refreshed {
         results: Vec::new(),
@@ -78,18 +81,21 @@ pub async fn refresh(
     };
     for (index, subscription) in warehouse.subscriptions.iter().enumerate() {
         let label = label(index, subscription);
-        let outcome = match &subscription.source {
-            Source::Image(image) => {
+        let outcome = match (&subscription.source, known.policies.get(index)) {
+            (Source::Image(_), Some(Some(Err(problem)))) => Err(Setback::Hopeless(problem.to_string())),
+            (Source::Image(image), Some(Some(Ok(policy)))) => {
+                let interval = warehouse.interval.duration;
                 let refresh = ImageRefresh {
                     discovery,
                     image,
+                    policy,
                     extent,
                     hints,
-                    interval: warehouse.interval.duration,
+                    interval,
                 };
                 refresh.run(credentials, &project, subscription, &mut refreshed).await
             }
-            other => Err(Setback::Hopeless(not_discovered(other))),
+            (other, _) => Err(Setback::Hopeless(not_discovered(other))),
         };
         match &outcome {
             Ok(image) => refreshed.choices.push(format!("{label}: {}", chosen(image))),
@@ -98,6 +104,21 @@ pub async fn refresh(
         refreshed.results.push(Discovered { label, outcome });
     }
     refreshed
+}
+
+/// The registry host that a refresh mostly asks: the first image subscription's. Empty where there is none.
+pub fn host(warehouse: &Warehouse) -> String {
+    let images = warehouse
+        .subscriptions
+        .iter()
+        .filter_map(|subscription| match &subscription.source {
+            Source::Image(image) => ImageRepository::parse(&image.repo_url).ok(),
+            Source::Git(_) | Source::Chart(_) | Source::Generic { .. } | Source::Unreadable { .. } => None,
+        });
+    images
+        .map(|repository| repository.registry_host().to_owned())
+        .next()
+        .unwrap_or_default()
 }
 
 fn label(index: usize, subscription: &SubscriptionSpec) -> String {

@@ -4,6 +4,7 @@
 mod catalog;
 mod entries;
 mod lock;
+mod reader;
 mod resources;
 mod retention;
 mod rows;
@@ -12,15 +13,16 @@ mod work;
 mod writer;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
 pub use entries::{Acceptance, Entry, EntryFilter, Matched, NewEntry, NewReport, Recorded, Unmatched};
 pub use resources::{ResourceRecord, ResourceWrite};
 pub use work::{AttemptRecord, Hint, Settlement, WaitingWork, WorkRecord};
 
 use lock::FolderLock;
+use reader::Readers;
 use writer::Writer;
 
 /// The store could not do what was asked. It may be able to in a moment: nothing was written.
@@ -57,15 +59,9 @@ pub enum OpenError {
 #[derive(Clone)]
 pub struct Store {
     writer: Writer,
-    readers: Arc<Readers>,
+    readers: Readers,
     file: Arc<str>,
     _lock: Arc<FolderLock>,
-}
-
-/// Read-only connections, as many as ever read at once.
-struct Readers {
-    file: Arc<str>,
-    idle: Mutex<Vec<Connection>>,
 }
 
 /// How long a statement waits for a lock that somebody else holds. Shorter than the shortest time-out of a sender
@@ -83,10 +79,7 @@ impl Store {
         schema::prepare(&connection).map_err(|error| describe(&error))?;
         let last = entries::last_id(&connection).map_err(|error| describe(&error))?;
         let writer = Writer::start(connection, last, file.clone()).map_err(|error| describe(&error))?;
-        let readers = Arc::new(Readers {
-            file: file.clone(),
-            idle: Mutex::new(Vec::new()),
-        });
+        let readers = Readers::start(&file).map_err(|error| describe(&error))?;
         Ok(Self {
             writer,
             readers,
@@ -95,49 +88,11 @@ impl Store {
         })
     }
 
-    /// Runs `read` on a connection that sees the last commit.
-    async fn read<T: Send + 'static>(
-        &self,
-        read: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        let readers = self.readers.clone();
-        let done = tokio::task::spawn_blocking(move || readers.with(read)).await;
-        match done {
-            Ok(result) => result.map_err(|error| self.unavailable(&error)),
-            Err(panicked) => Err(self.unavailable(&panicked)),
-        }
-    }
-
     fn unavailable(&self, problem: &dyn std::fmt::Display) -> StoreError {
         StoreError::Unavailable {
             file: self.file.to_string(),
             problem: problem.to_string(),
         }
-    }
-}
-
-impl Readers {
-    fn with<T>(&self, read: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
-        let idle = self
-            .idle
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => {
-                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                let connection = Connection::open_with_flags(&*self.file, flags)?;
-                connection.busy_timeout(BUSY)?;
-                connection
-            }
-        };
-        let result = read(&connection);
-        let mut idle = self.idle.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if result.is_ok() && idle.len() < 4 {
-            idle.push(connection);
-        }
-        result
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one thread that writes: it takes whatever waits and commits it together, so that many deliveries share one sync.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
@@ -126,7 +127,9 @@ impl Loop {
             connection: &self.connection,
             ids: &mut self.ids,
         };
-        let done = jobs.iter_mut().try_for_each(|job| job.run(&mut writing));
+        let run = AssertUnwindSafe(|| jobs.iter_mut().try_for_each(|job| job.run(&mut writing)));
+        // A bug in one write must not stop all others for good: it is rolled back and refused like any failure.
+        let done = catch_unwind(run).unwrap_or(Err(rusqlite::Error::UnwindingPanic));
         let done = done.and_then(|()| self.connection.execute_batch("COMMIT"));
         if done.is_err() && !self.connection.is_autocommit() {
             // The transaction may be over already; if rolling back fails, the next BEGIN says so.

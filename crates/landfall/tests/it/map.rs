@@ -6,7 +6,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().expect("the repository is there")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .expect("the repository is there")
 }
 
 fn read(path: &Path) -> String {
@@ -46,7 +49,10 @@ fn architecture_names_only_what_exists() {
         for word in read(&root().join(page)).split('`').skip(1).step_by(2) {
             let first = word.split('/').next().unwrap_or_default();
             let is_path = word.contains('/')
-                && ["crates", "docs", "fixtures", "examples", "fuzz", "benches", "deploy", ".ci"].contains(&first)
+                && [
+                    "crates", "docs", "fixtures", "examples", "fuzz", "benches", "deploy", ".ci",
+                ]
+                .contains(&first)
                 && !word.contains(['<', ' ', '*', '…']);
             if is_path {
                 named += 1;
@@ -66,14 +72,21 @@ fn architecture_names_every_module() {
     let mut unnamed = Vec::new();
     for folder in ["crates/core/src", "crates/landfall/src"] {
         for entry in fs::read_dir(root().join(folder)).expect("the folder can be read") {
-            let name = entry.expect("the folder can be read").file_name().to_string_lossy().into_owned();
+            let name = entry
+                .expect("the folder can be read")
+                .file_name()
+                .to_string_lossy()
+                .into_owned();
             let stem = name.trim_end_matches(".rs");
             if !map.contains(&format!("{folder}/{stem}")) && !matches!(stem, "lib" | "main") {
                 unnamed.push(format!("{folder}/{stem}"));
             }
         }
     }
-    assert!(unnamed.is_empty(), "ARCHITECTURE.md does not tell what these are for: {unnamed:#?}");
+    assert!(
+        unnamed.is_empty(),
+        "ARCHITECTURE.md does not tell what these are for: {unnamed:#?}"
+    );
 }
 
 /// What decisions may be made with: time, regular expressions, serialization, hashes, errors. No runtime, no sockets.
@@ -95,8 +108,17 @@ fn the_core_depends_on_its_allow_list_alone() {
 #[test]
 fn the_core_does_no_io() {
     const FORBIDDEN: [&str; 11] = [
-        "std::fs", "std::net", "std::env", "std::process", "std::thread", "std::io", "SystemTime", "Instant::now",
-        "Timestamp::now", "Zoned::now", "println!",
+        "std::fs",
+        "std::net",
+        "std::env",
+        "std::process",
+        "std::thread",
+        "std::io",
+        "SystemTime",
+        "Instant::now",
+        "Timestamp::now",
+        "Zoned::now",
+        "println!",
     ];
     let mut found = Vec::new();
     for (file, text) in sources("crates/core/src") {
@@ -106,7 +128,12 @@ fn the_core_does_no_io() {
         }
         let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         for (number, line) in code(text) {
-            found.extend(FORBIDDEN.iter().filter(|word| line.contains(**word)).map(|word| format!("{file}:{number}: {word}")));
+            found.extend(
+                FORBIDDEN
+                    .iter()
+                    .filter(|word| line.contains(**word))
+                    .map(|word| format!("{file}:{number}: {word}")),
+            );
         }
     }
     assert!(found.is_empty(), "the core does I/O or reads the clock: {found:#?}");
@@ -119,8 +146,18 @@ const HOMES: [(&str, &[&str]); 10] = [
     ("serde_saphyr", &["crates/landfall/src/resources/manifests/document.rs"]),
     ("hyper::", &["crates/landfall/src/server/"]),
     ("hyper_util", &["crates/landfall/src/server/"]),
-    ("reqwest", &["crates/landfall/src/registry/", "crates/landfall/src/admin/client.rs", "crates/landfall/src/cli/send"]),
-    ("rustls", &["crates/landfall/src/app.rs", "crates/landfall/src/registry/"]),
+    (
+        "reqwest",
+        &[
+            "crates/landfall/src/registry/",
+            "crates/landfall/src/admin/client.rs",
+            "crates/landfall/src/cli/send",
+        ],
+    ),
+    (
+        "rustls",
+        &["crates/landfall/src/app.rs", "crates/landfall/src/registry/"],
+    ),
     ("clap", &["crates/landfall/src/cli/"]),
     ("comfy_table", &["crates/landfall/src/cli/output.rs"]),
     ("tracing_subscriber", &["crates/landfall/src/telemetry.rs"]),
@@ -151,7 +188,8 @@ fn names(line: &str, library: &str) -> bool {
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back();
         let after = &line[at + word.len()..];
-        let starts = before.is_none_or(|before| !before.is_alphanumeric() && before != '_' && before != ':' && before != '.');
+        let starts =
+            before.is_none_or(|before| !before.is_alphanumeric() && before != '_' && before != ':' && before != '.');
         starts && (after.starts_with("::") || after.starts_with(';') || after.starts_with(" as "))
     })
 }
@@ -159,7 +197,12 @@ fn names(line: &str, library: &str) -> bool {
 #[test]
 fn every_source_says_what_it_is() {
     let mut silent = Vec::new();
-    for folder in ["crates/core/src", "crates/landfall/src", "crates/harness/src", "crates/landfall/tests"] {
+    for folder in [
+        "crates/core/src",
+        "crates/landfall/src",
+        "crates/harness/src",
+        "crates/landfall/tests",
+    ] {
         for (file, text) in sources(folder) {
             let first = text.lines().next().unwrap_or_default();
             if !first.starts_with("//!") && !file.ends_with("/tables.rs") {
@@ -167,5 +210,8 @@ fn every_source_says_what_it_is() {
             }
         }
     }
-    assert!(silent.is_empty(), "these files do not say in their first line what they decide or touch: {silent:#?}");
+    assert!(
+        silent.is_empty(),
+        "these files do not say in their first line what they decide or touch: {silent:#?}"
+    );
 }

@@ -12,6 +12,7 @@
 
 mod atoms;
 mod class;
+mod patterns;
 mod repetition;
 mod shape;
 mod translate;
@@ -20,6 +21,8 @@ mod translate;
 mod tests;
 
 use std::fmt;
+
+pub use patterns::Patterns;
 
 /// The longest accepted expression in bytes. Go has no such limit; it keeps the work and the depth of the parser
 /// bounded, and no expression for tags or paths comes near it.

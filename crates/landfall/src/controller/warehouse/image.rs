@@ -29,6 +29,7 @@ const ROLLING: usize = 50;
 pub(super) struct ImageRefresh<'a> {
     pub(super) discovery: &'a Discovery,
     pub(super) image: &'a ImageSubscription,
+    pub(super) policy: &'a ImagePolicy,
     pub(super) extent: Extent,
     pub(super) hints: &'a Hints,
     pub(super) interval: Duration,
@@ -43,11 +44,11 @@ impl ImageRefresh<'_> {
         refreshed: &mut Refreshed,
     ) -> Result<ImageOutcome, Setback> {
         let failed = |error: LookError| Setback::Failed(error.to_string());
-        let policy = ImagePolicy::new(self.image).map_err(|error| Setback::Hopeless(error.to_string()))?;
+        let policy = self.policy;
         let name = ImageRepository::parse(&self.image.repo_url)
             .map_err(|error| Setback::Hopeless(format!("repoURL: {error}")))?;
         let repository = self.open(credentials, project, name).await.map_err(failed)?;
-        let looked = self.look(&repository, &policy, refreshed).await;
+        let looked = self.look(&repository, refreshed).await;
         let asked = repository.registry.requests();
         refreshed.requests += asked.registry;
         refreshed.token_requests += asked.token;
@@ -106,12 +107,8 @@ impl ImageRefresh<'_> {
         }))
     }
 
-    async fn look(
-        &self,
-        repository: &Arc<Repository>,
-        policy: &ImagePolicy,
-        refreshed: &mut Refreshed,
-    ) -> Result<(), LookError> {
+    async fn look(&self, repository: &Arc<Repository>, refreshed: &mut Refreshed) -> Result<(), LookError> {
+        let policy = self.policy;
         let began = now();
         self.follow_hints(repository, refreshed).await?;
         if policy.needs_listing() {

@@ -1,0 +1,100 @@
+# Everything that people and CI run here. `make` alone lists it.
+#
+#   make run                          the quick start; Ctrl-C ends it
+#   make run ONCE=1                   the same, ends by itself; fails if any artifact did not arrive
+#   make run LISTEN=127.0.0.1:8081    where landfall listens, if 8080 is taken
+#   make run REGISTRY_PORT=5056       where the registry listens, if 5055 is taken
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build run test check bench torture fuzz clean
+
+CARGO ?= cargo
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# How long each fuzz target runs, in seconds.
+FUZZ_SECONDS ?= 60
+
+# The quick start reads these from its environment.
+export ONCE LISTEN REGISTRY_PORT
+
+# What is run besides Rust, as PROGRAM=PACKAGE of Debian and Ubuntu.
+#   docker-registry, skopeo: a real registry, and pushes to it
+#   openssl: certificates for tests; htpasswd: passwords for tests
+#   cc: links, and compiles the C parts of SQLite and the TLS library
+PROGRAMS := docker-registry=docker-registry skopeo=skopeo openssl=openssl htpasswd=apache2-utils cc=gcc
+
+help: ## List these targets.
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+deps: ## Install what is missing for run and test (Debian, Ubuntu); elsewhere, name it.
+	@packages=; programs=; \
+	for pair in $(PROGRAMS); do \
+	  command -v "$${pair%%=*}" >/dev/null 2>&1 || \
+	    { programs="$$programs $${pair%%=*}"; packages="$$packages $${pair#*=}"; }; \
+	done; \
+	if command -v cc >/dev/null 2>&1 && \
+	  ! printf '#include <stdlib.h>\nint main(void) { return 0; }\n' | cc -x c -o /dev/null - 2>/dev/null; then \
+	  programs="$$programs C-headers"; packages="$$packages libc6-dev"; \
+	fi; \
+	case " $$packages " in *" gcc "*) packages="$$packages libc6-dev" ;; esac; \
+	if [ -n "$$packages" ]; then \
+	  if ! command -v apt-get >/dev/null 2>&1; then \
+	    echo "==> missing:$$programs" >&2; \
+	    echo "    This is no Debian or Ubuntu: install these programs with your system's packages, then run make again." >&2; \
+	    echo "    docker-registry is CNCF Distribution; a binary called registry does, under the name docker-registry." >&2; \
+	    exit 1; \
+	  fi; \
+	  as_root=; \
+	  if [ "$$(id -u)" -ne 0 ]; then \
+	    command -v sudo >/dev/null 2>&1 || \
+	      { echo "==> missing:$$programs; as root: apt-get install --no-install-recommends$$packages" >&2; exit 1; }; \
+	    as_root=sudo; \
+	  fi; \
+	  echo "==> installing what is missing:$$packages"; \
+	  $$as_root apt-get update -qq && \
+	    $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$packages || exit 1; \
+	fi; \
+	if ! command -v $(CARGO) >/dev/null 2>&1 || ! command -v rustc >/dev/null 2>&1; then \
+	  echo "==> missing: cargo and rustc; this needs Rust 1.95 or later: see https://rust-lang.org/tools/install" >&2; \
+	  exit 1; \
+	fi
+
+build: ## Build landfall and the quick start, optimized.
+	@echo "==> building (a few minutes the first time)"
+	@$(CARGO) build --release --locked -p landfall -p landfall-harness --bin landfall --bin quickstart
+
+run: deps build ## Show landfall at work: a real registry, pushes, and what became of each. ONCE=1 ends by itself.
+	@$(TARGET)/release/quickstart
+
+test: deps ## Run all tests, then the quick start once.
+	@echo "==> cargo test"
+	@$(CARGO) test --workspace --locked
+	@echo "==> the quick start, once"
+	@$(MAKE) --no-print-directory run ONCE=1
+
+check: deps ## Check format, lints, docs, and ARCHITECTURE.md against the code.
+	@echo "==> cargo fmt"
+	@$(CARGO) fmt --all --check
+	@echo "==> cargo clippy"
+	@$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	@echo "==> cargo doc"
+	@RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps --document-private-items --locked
+	@echo "==> the map"
+	@$(CARGO) test -p landfall --locked --test it map::
+
+bench: deps ## Measure, and print ratios.
+	@$(CARGO) run --release --locked -p landfall-harness --bin bench
+
+torture: deps ## Kill landfall 1,000 times in the middle of its work and look for what is lost.
+	@LANDFALL_KILLS=1000 $(CARGO) test --release --locked -p landfall --test it kill -- --nocapture
+
+fuzz: ## Run each fuzz target for FUZZ_SECONDS (60); needs cargo-fuzz and a nightly toolchain.
+	@$(CARGO) fuzz --version >/dev/null 2>&1 || \
+	  { echo "==> missing: cargo-fuzz; install it with: cargo install --locked cargo-fuzz" >&2; exit 1; }
+	@for target in $$($(CARGO) +nightly fuzz list); do \
+	  echo "==> fuzzing $$target"; \
+	  $(CARGO) +nightly fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
+	done
+
+clean: ## Remove what was built, and what the quick start left.
+	@rm -rf .quickstart
+	@$(CARGO) clean

@@ -1,0 +1,14 @@
+//! Journeys: what landfall promises, told as stories over real parts. A real registry, real pushes, the real binary, its
+//! files and its commands; nothing here knows how landfall is made.
+
+mod credentials;
+mod door;
+mod journal;
+mod kill;
+mod manifests;
+mod map;
+mod mirrors;
+mod requests;
+mod retries;
+mod strategies;
+mod world;
