@@ -11,7 +11,9 @@ pub fn start(format: LogFormat, filter: &str) -> Result<(), String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| format!("--log-level: {error}"))?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(std::io::stderr)
+        // A log that cannot be written, for example to a full disk, must not cost a request: saying so would panic.
+        .log_internal_errors(false);
     match format {
         LogFormat::Text => logs
             .with_ansi(std::io::stderr().is_terminal())

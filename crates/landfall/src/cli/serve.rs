@@ -42,6 +42,9 @@ pub(super) struct ServeArgs {
     /// Serve plain HTTP on an address that others can reach, because something in front of it does TLS.
     #[arg(long, env = "LANDFALL_DISABLE_TLS")]
     disable_tls: bool,
+    /// How long a client may take for the head of a request, for its body, and between two requests on one connection.
+    #[arg(long, env = "LANDFALL_CLIENT_TIMEOUT", default_value = "15s", value_name = "DURATION", value_parser = positive_duration)]
+    client_timeout: Duration,
     /// Where senders reach the webhook door; part of the URLs in the receivers' status. By default the address of --listen.
     #[arg(long, env = "LANDFALL_BASE_URL", value_name = "URL")]
     base_url: Option<String>,
@@ -212,7 +215,11 @@ impl ServeArgs {
                 age: self.retention_age,
                 count: self.retention_count,
             },
-            limits: Limits::default(),
+            limits: Limits {
+                head: self.client_timeout,
+                body: self.client_timeout,
+                ..Limits::default()
+            },
             log_format: match self.log_format {
                 LogFormatArg::Text => LogFormat::Text,
                 LogFormatArg::Json => LogFormat::Json,
@@ -227,6 +234,13 @@ fn duration(text: &str) -> Result<Duration, String> {
     u64::try_from(nanos)
         .map(Duration::from_nanos)
         .map_err(|_| "it must not be negative".to_owned())
+}
+
+fn positive_duration(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("it must be longer than nothing".to_owned()),
+        longer => Ok(longer),
+    }
 }
 
 fn mirror(text: &str) -> Result<(String, Url), UsageError> {
