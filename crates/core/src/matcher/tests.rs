@@ -384,6 +384,15 @@ fn charts_in_registries_and_images_share_events() {
     );
 }
 
+/// Wishes, their strategy, and an event's refs and files, with the verdict.
+type GitRow<'a> = (
+    &'a Value,
+    &'a str,
+    &'a [&'a str],
+    &'a [&'a str],
+    Result<&'a str, &'a str>,
+);
+
 #[test]
 fn refs_and_paths_of_git() {
     let git = |more: Value| {
@@ -399,7 +408,7 @@ fn refs_and_paths_of_git() {
     let (newest, semver) = ("NewestFromBranch", "SemVer");
     let wanted = Ok("the ref is wanted");
     let not_in = Err("none of the changed files is within the paths");
-    let rows: [(&Value, &str, &[&str], &[&str], Result<&str, &str>); 15] = [
+    let rows: [GitRow<'_>; 15] = [
         (&branch, newest, &["refs/heads/main"], &[], wanted),
         (
             &branch,

@@ -243,12 +243,15 @@ fn tags_are_matched_and_selected_as_measured() {
     );
 }
 
+/// A strategy and a limit, what was seen of five tags, and which of them are to be looked at.
+type LookRow = (&'static str, i64, [Option<Seen>; 5], &'static [&'static str]);
+
 #[test]
 fn only_what_can_be_chosen_is_looked_at() {
     let seen = || Some(image(None, &["linux/amd64"]));
     let gone = || Some(Seen::Unusable(Unusable("it is a chart".to_owned())));
     let tags = ["1.0.0", "1.1.0", "1.2.0", "1.3.0", "latest"];
-    let rows: [(&str, i64, [Option<Seen>; 5], &[&str]); 9] = [
+    let rows: [LookRow; 9] = [
         ("SemVer", 2, [None, None, None, None, None], &["1.3.0", "1.2.0"]),
         ("SemVer", 2, [None, None, None, seen(), None], &["1.2.0"]),
         ("SemVer", 2, [None, None, None, gone(), None], &["1.2.0", "1.1.0"]),
@@ -447,12 +450,13 @@ fn an_impossible_tag_of_the_strategy_digest_is_absent() {
 
 #[test]
 fn a_subscription_that_cannot_be_evaluated_names_the_field() {
-    let with = |change: fn(&mut ImageSubscription)| {
+    type Change = fn(&mut ImageSubscription);
+    let with = |change: Change| {
         let mut subscription = subscription("SemVer", "^1");
         change(&mut subscription);
         ImagePolicy::new(&subscription).map(|_| ()).map_err(|error| error.field)
     };
-    let rows: [(fn(&mut ImageSubscription), Result<(), &str>); 9] = [
+    let rows: [(Change, Result<(), &str>); 9] = [
         (|_| {}, Ok(())),
         (|s| s.constraint = "latest".to_owned(), Err("constraint")),
         (

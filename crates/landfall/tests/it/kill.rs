@@ -25,7 +25,7 @@ const PARTITIONS: [&str; 2] = ["a", "b"];
 /// Senders that post at the same time.
 const SENDERS: usize = 3;
 /// Tags that a kill may use up; a few more than it does on average.
-const TAGS_PER_KILL: usize = 10;
+const TAGS_PER_KILL: usize = 6;
 
 /// A tag that is pushed and told of.
 struct Push {
@@ -33,6 +33,9 @@ struct Push {
     partition: &'static str,
     tag: String,
 }
+
+/// Tags by Warehouse.
+type Expected = BTreeMap<String, BTreeSet<String>>;
 
 /// Random numbers with a seed that is shown, so that a failure can be played again.
 struct Dice(u64);
@@ -58,7 +61,7 @@ fn name(repository: &str, partition: &str) -> String {
 }
 
 /// A Warehouse for each partition of each repository, each with one tag in it, discovered; then the silent tags.
-fn prepare(repositories: &[String]) -> (World, Registry, BTreeMap<String, BTreeSet<String>>) {
+fn prepare(repositories: &[String]) -> (World, Registry, Expected) {
     let registry = quiet_registry();
     let world = World::with(|landfall| landfall.arg("--log-level=warn"));
     let mut uploader = Uploader::new(registry.host());
@@ -92,7 +95,7 @@ fn prepare(repositories: &[String]) -> (World, Registry, BTreeMap<String, BTreeS
 }
 
 /// What every Warehouse shows.
-fn shown(world: &World) -> BTreeMap<String, BTreeSet<String>> {
+fn shown(world: &World) -> Expected {
     let of = |warehouse: &Value| {
         let name = warehouse["metadata"]["name"].as_str().unwrap().to_owned();
         let tags = tags(&warehouse["status"]).into_iter().map(str::to_owned).collect();
@@ -102,7 +105,7 @@ fn shown(world: &World) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 /// Waits until every Warehouse shows what is expected; says what is missing or too much if that does not come to pass.
-fn wait_for(world: &World, expected: &BTreeMap<String, BTreeSet<String>>) {
+fn wait_for(world: &World, expected: &Expected) {
     let mut last = BTreeMap::new();
     let found = wait::until(PATIENCE, "every effect", || {
         last = shown(world);
@@ -163,35 +166,46 @@ fn send(
     }
 }
 
-/// Kills and restarts landfall, each time some answers and a moment later than the last time. Notes what was answered.
-fn kill(
-    world: &mut World,
-    kills: usize,
-    dice: &mut Dice,
-    taken: &Receiver<Push>,
-    expected: &mut BTreeMap<String, BTreeSet<String>>,
-) {
-    let mut note = |push: Push| {
-        let tags = expected.get_mut(&name(&push.repository, push.partition)).unwrap();
-        tags.insert(push.tag);
-    };
-    for _ in 0..kills {
-        let answers = dice.below(6);
-        for _ in 0..answers {
+/// Kills and restarts landfall, each time some answers and a moment later than the last time, and every third time once
+/// more before it is ready. Notes what was answered.
+fn kill(world: &mut World, kills: usize, dice: &mut Dice, taken: &Receiver<Push>, expected: &mut Expected) {
+    let started = Instant::now();
+    for kill in 1..=kills {
+        for _ in 0..dice.below(6) {
             // Where no more answers come, the work that follows from them is what is killed.
             if let Ok(push) = taken.recv_timeout(Duration::from_millis(100)) {
-                note(push);
+                note(expected, push);
             }
         }
-        let until = Instant::now() + Duration::from_micros(dice.below(12_000));
-        while let Some(left) = until.checked_duration_since(Instant::now()) {
-            if let Ok(push) = taken.recv_timeout(left) {
-                note(push);
-            }
-        }
+        let moment = Duration::from_micros(dice.below(12_000));
+        note_for(moment, taken, expected);
         world.landfall.kill9().unwrap();
+        if dice.below(3) == 0 {
+            let unready = world.start_unready();
+            note_for(Duration::from_micros(dice.below(60_000)), taken, expected);
+            drop(unready);
+        }
         world.landfall.restart().unwrap();
+        if kill % 100 == 0 {
+            println!("{kill} kills in {:?}", started.elapsed());
+        }
     }
+}
+
+/// Notes what is answered within so long.
+fn note_for(moment: Duration, taken: &Receiver<Push>, expected: &mut Expected) {
+    let until = Instant::now() + moment;
+    while let Some(left) = until.checked_duration_since(Instant::now()) {
+        if let Ok(push) = taken.recv_timeout(left) {
+            note(expected, push);
+        }
+    }
+}
+
+/// The delivery was answered with a 2xx, so its tag has to show.
+fn note(expected: &mut Expected, push: Push) {
+    let tags = expected.get_mut(&name(&push.repository, push.partition)).unwrap();
+    tags.insert(push.tag);
 }
 
 /// The tags of all partitions, in an order that spreads them.
@@ -245,8 +259,7 @@ fn kill_again_and_again_and_nothing_is_lost_and_nothing_made_up() {
         over.store(true, Ordering::Relaxed);
         // What is on its way is taken to its end.
         for push in answers {
-            let tags = expected.get_mut(&name(&push.repository, push.partition)).unwrap();
-            tags.insert(push.tag);
+            note(&mut expected, push);
         }
     });
     let told: usize = expected.values().map(|tags| tags.len() - 1).sum();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use landfall_harness::{CountingProxy, ImageSpec, Rule, Uploader, free_port, wait};
 use serde_json::Value;
 
-use crate::world::{NEVER, PATIENCE, World, attempts, envelope, message, quiet_registry, states, tags};
+use crate::world::{NEVER, PATIENCE, World, attempts, envelope, lines, message, quiet_registry, states, tags};
 
 /// Failures are retried within a second, so that a story need not wait longer.
 fn hasty() -> World {
@@ -218,7 +218,7 @@ fn a_burst_is_few_refreshes_and_every_tag_is_looked_at() {
     }
     let _ = proxy.take_requests();
     // The first look takes its time, as with a registry far away: whatever comes meanwhile can meet.
-    proxy.rule(Rule::on("/manifests/").delay(Duration::from_secs(1)).first(1));
+    proxy.rule(Rule::on("/manifests/").delay(Duration::from_secs(2)).first(1));
     let ids: Vec<String> = std::thread::scope(|scope| {
         let (world, host) = (&world, proxy.host());
         let senders: Vec<_> = burst
@@ -253,17 +253,14 @@ fn a_registry_that_says_when_to_come_back_is_not_asked_before() {
     uploader.put_image("app", "1.0.0", &ImageSpec::new("one")).unwrap();
     let world = hasty();
     world.discovered("app", NEVER, &format!("{}/app", proxy.host()), "");
-    let new = uploader.put_image("app", "1.0.1", &ImageSpec::new("two")).unwrap();
     let _ = proxy.take_requests();
-    proxy.rule(
-        Rule::on("/manifests/")
-            .too_many_requests(Duration::from_secs(2))
-            .first(1),
-    );
-    world.done(&world.pushed(&proxy.host(), "app", "1.0.1"));
-    world.best("app", "1.0.1", &new);
-    let refused = |line: &&landfall_harness::RequestLine| line.status == 429;
-    assert_eq!(proxy.take_requests().iter().filter(refused).count(), 1);
+    proxy.rule(Rule::on("/v2/").too_many_requests(Duration::from_secs(3600)));
+    let id = world.pushed(&proxy.host(), "app", "1.0.0");
+    let delivery = world.delivery_when(&id, "three attempts", |delivery| attempts(delivery).len() >= 3);
+    for told in attempts(&delivery) {
+        assert!(told.contains("is to be asked less often"), "{told}");
+    }
+    assert_eq!(lines(&proxy.take_requests()), ["GET /v2/app/manifests/1.0.0 429"]);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -205,7 +205,17 @@ impl World {
 
     /// Runs a command of landfall's that needs no data folder.
     pub fn command(args: &[&str]) -> Output {
-        Command::new(BINARY).args(args).output().unwrap()
+        Command::new(BINARY).env_clear().args(args).output().unwrap()
+    }
+
+    /// Starts landfall where it was, while it does not run, and waits for nothing: it can be killed before it is ready.
+    pub fn start_unready(&self) -> Unready {
+        let mut command = Command::new(BINARY);
+        command.env_clear().env("DISTRIBUTION_WEBHOOK_SECRET", PROOF);
+        command.args(["serve", "--log-level=warn", "--listen", &self.landfall.host()]);
+        command.arg("--data-dir").arg(self.landfall.data_dir());
+        command.arg("--manifests").arg(self.manifests());
+        Unready(command.stderr(Stdio::null()).spawn().unwrap())
     }
 
     /// The last lines of landfall's log, for a story that ends badly.
@@ -218,6 +228,17 @@ impl World {
     /// What landfall wrote to its log.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.landfall.log()).unwrap_or_default()
+    }
+}
+
+/// A landfall that may not be ready yet. Dropping it is SIGKILL.
+pub struct Unready(Child);
+
+impl Drop for Unready {
+    fn drop(&mut self) {
+        // One that has ended already is as dead.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
