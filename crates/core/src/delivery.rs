@@ -94,9 +94,15 @@ impl Delivery {
 
 /// Headers that carry no secret with any sender. A list of what may be kept rather than of what may not: a header that
 /// nobody thought of stays out.
-const KEPT_HEADERS: [&str; 12] = [
+const KEPT_HEADERS: [&str; 18] = [
     "accept",
     "accept-encoding",
+    "ce-id",
+    "ce-source",
+    "ce-specversion",
+    "ce-subject",
+    "ce-time",
+    "ce-type",
     "content-length",
     "content-type",
     "date",
@@ -110,7 +116,7 @@ const KEPT_HEADERS: [&str; 12] = [
 ];
 
 fn presentable((name, value): (String, Vec<u8>)) -> (String, String) {
-    let kept = KEPT_HEADERS.contains(&name.as_str()) || name.starts_with("ce-");
+    let kept = KEPT_HEADERS.contains(&name.as_str());
     let value = if kept {
         String::from_utf8_lossy(&value).into_owned()
     } else {

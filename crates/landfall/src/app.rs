@@ -76,6 +76,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         shared_namespace: config.shared_namespace,
         by_type,
         patterns: Mutex::default(),
+        known_credentials: Mutex::default(),
     };
     let first = snapshot.borrow().clone();
     reconfigurer.apply(&first).await?;

@@ -31,6 +31,8 @@ pub struct Reconfigurer {
     pub by_type: HashMap<Sender, Receiver>,
     /// Regular expressions that are in force, so that a change compiles no more than what is new.
     pub patterns: Mutex<Patterns>,
+    /// The Secrets with credentials that are in force; none before the first snapshot, which changes nothing.
+    pub known_credentials: Mutex<Option<HashMap<ResourceKey, Arc<Loaded>>>>,
 }
 
 impl Reconfigurer {
@@ -46,13 +48,17 @@ impl Reconfigurer {
         for problem in problems {
             tracing::warn!(problem, "credentials cannot be used");
         }
+        let recredentialed = self.recredentialed(snapshot);
         let mut changes = Changes::default();
         let mut index = IndexBuilder::sharing(self.patterns().clone());
         let mut warehouses = HashMap::new();
         for loaded in snapshot.resources.values() {
             if let Resource::Warehouse(warehouse) = &loaded.resource {
                 let target = target_of(warehouse);
-                let (record, occasion) = self.note_warehouse(loaded, warehouse, &mut changes, now);
+                let (record, mut occasion) = self.note_warehouse(loaded, warehouse, &mut changes, now);
+                if occasion.is_none() && recredentialed.contains(target.project()) {
+                    occasion = Some(Occasion::SpecChanged);
+                }
                 changes.wish(&target, warehouse, &record, occasion, now);
                 index.add(&target, &warehouse.subscriptions);
                 let live = LiveWarehouse {
@@ -78,6 +84,39 @@ impl Reconfigurer {
         }));
         self.patterns().forget_unused();
         self.follow_up(changes, gone).await
+    }
+
+    /// The projects whose credentials for registries differ from those in force so far: what was refused to them may be
+    /// granted now. All of them, where credentials are shared.
+    fn recredentialed(&self, snapshot: &Snapshot) -> HashSet<String> {
+        let current: HashMap<ResourceKey, Arc<Loaded>> = snapshot
+            .resources
+            .iter()
+            .filter(|(_, loaded)| matches!(&loaded.resource, Resource::Secret(secret) if secret.credential_type() == Some("image")))
+            .map(|(key, loaded)| (key.clone(), loaded.clone()))
+            .collect();
+        let mut known = self.known_credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(known) = known.replace(current.clone()) else {
+            return HashSet::new();
+        };
+        let differs = |key: &&ResourceKey| match (known.get(*key), current.get(*key)) {
+            (Some(before), Some(after)) => !Arc::ptr_eq(before, after),
+            _ => true,
+        };
+        let changed: HashSet<String> = known
+            .keys()
+            .chain(current.keys())
+            .filter(differs)
+            .filter_map(|key| key.namespace.clone())
+            .collect();
+        match &self.shared_namespace {
+            Some(shared) if changed.contains(shared) => snapshot
+                .resources
+                .keys()
+                .filter_map(|key| key.namespace.clone())
+                .collect(),
+            _ => changed,
+        }
     }
 
     fn patterns(&self) -> MutexGuard<'_, Patterns> {

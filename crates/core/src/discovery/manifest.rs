@@ -191,7 +191,13 @@ impl Manifest {
         created: Option<Timestamp>,
         config: ConfigFacts,
     ) -> Facts {
-        let platforms = config.platform.into_iter().map(|platform| PlatformFacts {
+        // An index spells its platforms as it likes, and is compared as it does. What a configuration says was written by a
+        // builder, and either spelling is meant.
+        let spellings = config
+            .platform
+            .into_iter()
+            .flat_map(|platform| [platform.other_spelling(), Some(platform)]);
+        let platforms = spellings.flatten().map(|platform| PlatformFacts {
             platform,
             annotations: BTreeMap::new(),
         });

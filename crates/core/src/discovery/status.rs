@@ -113,12 +113,18 @@ fn set_conditions(
         let message = failures.join("; ");
         set("Ready", ConditionStatus::False, "DiscoveryFailure", &message);
         set("Healthy", ConditionStatus::False, "DiscoveryFailed", &message);
-        set(
-            "Reconciling",
-            ConditionStatus::True,
-            "ScheduledDiscovery",
-            "Discovery is tried again",
-        );
+        // What cannot work until somebody changes it is not tried again by itself.
+        let tried_again = |setback: &Setback| !matches!(setback, Setback::Hopeless(_));
+        if results
+            .iter()
+            .filter_map(|result| result.outcome.as_ref().err())
+            .any(tried_again)
+        {
+            let message = "Discovery is tried again";
+            set("Reconciling", ConditionStatus::True, "ScheduledDiscovery", message);
+        } else {
+            conditions.remove("Reconciling");
+        }
     } else if !empty.is_empty() {
         let message = format!("No image references discovered for {}", empty.join(", "));
         set("Ready", ConditionStatus::False, "MissingImageReferences", &message);

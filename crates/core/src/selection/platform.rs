@@ -17,6 +17,21 @@ pub struct Platform {
     pub variant: String,
 }
 
+impl Platform {
+    /// The same platform as it may be written as well: `arm64` is `arm64/v8`, the only variant that there is of it.
+    pub fn other_spelling(&self) -> Option<Self> {
+        let variant = match (self.architecture.as_str(), self.variant.as_str()) {
+            ("arm64", "v8") => "",
+            ("arm64", "") => "v8",
+            _ => return None,
+        };
+        Some(Self {
+            variant: variant.to_owned(),
+            ..self.clone()
+        })
+    }
+}
+
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.os, self.architecture)?;
@@ -45,5 +60,24 @@ impl FromStr for Platform {
             }),
             _ => Err(NotAPlatform(text.to_owned())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn platforms_and_their_other_spellings() {
+        let platform = |text: &str| text.parse::<Platform>().unwrap();
+        for (text, other) in [
+            ("linux/arm64/v8", Some("linux/arm64")),
+            ("linux/arm64", Some("linux/arm64/v8")),
+            ("linux/arm/v7", None),
+            ("linux/amd64", None),
+        ] {
+            assert_eq!(platform(text).other_spelling(), other.map(platform), "{text}");
+        }
+        assert_eq!("linux".parse::<Platform>(), Err(NotAPlatform("linux".to_owned())));
     }
 }

@@ -143,7 +143,7 @@ impl<'a> Narrator<'a> {
         let chose = since(received, attempt.chose);
         if let Some(what) = attempt.outcome.strip_prefix("not visible yet: ") {
             // A registry tells of a manifest before its tag points to it, so landfall can be there first.
-            let text = format!("{what}; it tells of a push a moment too early, so landfall looks again");
+            let text = format!("{what} (registries tell of a push just before the tag is there); landfall looks again");
             self.page.step(&chose, "not yet", &text);
             return;
         }

@@ -224,27 +224,11 @@ impl Repository {
         let known = self.catalog().lock().contents.get(&child.digest).cloned();
         let content = match known {
             Some(content) => content,
-            None => {
-                let manifest = match self.registry.manifest_by_digest(child.digest.as_str()).await {
-                    Ok(manifest) => manifest,
-                    Err(RegistryError::NotFound { .. }) => {
-                        return Ok(Err(format!("its image for {} ({})", child.platform, child.digest)));
-                    }
-                    Err(error) => return Err(error.into()),
-                };
-                let content = match self.child(&manifest.media_type, &manifest.body).await? {
-                    Ok(seen) => Arc::new(seen),
-                    Err(missing) => return Ok(Err(missing)),
-                };
-                self.catalog()
-                    .lock()
-                    .contents
-                    .insert(child.digest.clone(), content.clone());
-                self.store
-                    .note_content(self.name.as_str(), &self.access, &child.digest, content.clone())
-                    .await?;
-                content
-            }
+            None => match self.child(child).await? {
+                Ok(Some(content)) => content,
+                Ok(None) => return Ok(Ok(())),
+                Err(missing) => return Ok(Err(missing)),
+            },
         };
         if let Seen::Image(Facts { created, .. }) = &*content {
             child.created = *created;
@@ -252,23 +236,37 @@ impl Repository {
         Ok(Ok(()))
     }
 
-    /// An index's child, which is an image and no index again.
-    async fn child(&self, media_type: &str, body: &[u8]) -> Result<Result<Seen, String>, LookError> {
-        match read_manifest(media_type, body) {
+    /// What an index's child is. An index within an index tells no time, and is not kept as anything: a tag may point at it.
+    async fn child(&self, child: &ChildImage) -> Result<Result<Option<Arc<Seen>>, String>, LookError> {
+        let manifest = match self.registry.manifest_by_digest(child.digest.as_str()).await {
+            Ok(manifest) => manifest,
+            Err(RegistryError::NotFound { .. }) => {
+                return Ok(Err(format!("its image for {} ({})", child.platform, child.digest)));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let content = match read_manifest(&manifest.media_type, &manifest.body) {
+            Ok(Manifest::Index { .. }) => return Ok(Ok(None)),
             Ok(Manifest::Image {
                 config,
                 annotations,
                 created,
-            }) => Ok(match self.config(&config).await? {
-                Fetched::There(Ok(config)) => Ok(Seen::Image(Manifest::image_facts(annotations, created, config))),
-                Fetched::There(Err(unusable)) => Ok(Seen::Unusable(unusable)),
-                Fetched::Missing(what) => Err(what),
-            }),
-            Ok(Manifest::Index { .. }) => Ok(Ok(Seen::Unusable(Unusable(
-                "it is an index within an index".to_owned(),
-            )))),
-            Err(unusable) => Ok(Ok(Seen::Unusable(unusable))),
-        }
+            }) => match self.config(&config).await? {
+                Fetched::There(Ok(config)) => Seen::Image(Manifest::image_facts(annotations, created, config)),
+                Fetched::There(Err(unusable)) => Seen::Unusable(unusable),
+                Fetched::Missing(what) => return Ok(Err(what)),
+            },
+            Err(unusable) => Seen::Unusable(unusable),
+        };
+        let content = Arc::new(content);
+        self.catalog()
+            .lock()
+            .contents
+            .insert(child.digest.clone(), content.clone());
+        self.store
+            .note_content(self.name.as_str(), &self.access, &child.digest, content.clone())
+            .await?;
+        Ok(Ok(Some(content)))
     }
 
     async fn config(&self, digest: &Digest) -> Result<Fetched, LookError> {

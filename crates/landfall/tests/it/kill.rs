@@ -267,7 +267,7 @@ fn kill_again_and_again_and_nothing_is_lost_and_nothing_made_up() {
         "{told} deliveries were taken, {} attempts were refused or broke off",
         refused.into_inner()
     );
-    assert!(told >= kills, "too few deliveries to mean anything: {told}");
+    assert!(2 * told >= kills, "too few deliveries to mean anything: {told}");
     wait_for(&world, &expected);
 
     // And it stays so when all work is done and the process starts once more.

@@ -1,0 +1,133 @@
+//! Starts landfall so that its start can be timed, and reads what the system counts of it; it knows nothing within.
+
+use std::fs;
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use landfall_harness::free_port;
+use landfall_harness::http::{Connection, Request};
+
+/// How long landfall may take to answer, and to become quiet.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// A process that used no processor time for so long is quiet.
+const QUIET: Duration = Duration::from_secs(2);
+
+/// A running `landfall serve`; dropping it kills it.
+pub struct Server {
+    child: Child,
+    /// `127.0.0.1:PORT`.
+    pub host: String,
+    /// From its start to its first answer.
+    pub ready: Duration,
+}
+
+impl Server {
+    /// Starts it, and waits for the first answer of `/healthz`, looking every millisecond.
+    pub fn start(binary: &Path, manifests: &Path, data: &Path, args: &[String]) -> Result<Self> {
+        let host = format!("127.0.0.1:{}", free_port()?);
+        let log = fs::File::create(data.with_extension("log"))?;
+        let mut command = Command::new(binary);
+        command
+            .args(["serve", "--listen", &host, "--manifests"])
+            .arg(manifests)
+            .arg("--data-dir")
+            .arg(data)
+            .args(args);
+        let began = Instant::now();
+        let child = command
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()?;
+        let mut server = Self {
+            child,
+            host,
+            ready: Duration::ZERO,
+        };
+        while !server.answers() {
+            if let Some(status) = server.child.try_wait()? {
+                let said = fs::read_to_string(data.with_extension("log")).unwrap_or_default();
+                bail!("landfall ended, {status}: {said}");
+            }
+            if began.elapsed() > PATIENCE {
+                bail!("landfall does not answer");
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        server.ready = began.elapsed();
+        Ok(server)
+    }
+
+    fn answers(&self) -> bool {
+        let reachable = self
+            .host
+            .parse()
+            .is_ok_and(|address| TcpStream::connect_timeout(&address, QUIET).is_ok());
+        reachable
+            && Connection::open(&self.host, QUIET)
+                .and_then(|mut connection| connection.send(&Request::new("GET", "/healthz")))
+                .is_ok_and(|response| response.status == 200)
+    }
+
+    /// Its resident memory, in MiB.
+    pub fn resident(&self) -> Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib: Option<f64> = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok());
+        Ok(kib.context("the system does not tell the resident memory")? / 1024.0)
+    }
+
+    /// Waits until it has nothing to do for a while.
+    pub fn quiet(&self) -> Result<()> {
+        quiet(self.child.id(), QUIET)
+    }
+
+    /// Ends it as a service manager does, and waits.
+    pub fn terminate(mut self) -> Result<()> {
+        let pid = self.child.id().to_string();
+        Command::new("sh")
+            .args(["-c", "kill -TERM \"$1\"", "sh", &pid])
+            .status()?;
+        self.child.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until a process has used no processor time for `rest`; a tick or two of timers is nothing.
+pub fn quiet(pid: u32, rest: Duration) -> Result<()> {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        let before = ticks(pid)?;
+        thread::sleep(rest);
+        if ticks(pid)? - before <= 1 {
+            return Ok(());
+        }
+    }
+    bail!("landfall does not become quiet")
+}
+
+/// Processor time in ticks of 10 ms.
+fn ticks(pid: u32) -> Result<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name in parentheses may hold anything; what follows are numbers: utime and stime are the 12th and 13th.
+    let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
+    let numbers = rest
+        .split(' ')
+        .skip(11)
+        .take(2)
+        .map(|number| Ok(number.parse::<u64>()?));
+    numbers.sum()
+}

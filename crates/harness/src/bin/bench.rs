@@ -1,0 +1,99 @@
+//! Measures landfall's release binary and the core's matcher, each against something measured in the same run, and prints the
+//! ratios; what is measured is in `benches/README.md`. It decides nothing about landfall.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+#[path = "../bench/footprint.rs"]
+mod footprint;
+#[path = "../bench/journal.rs"]
+mod journal;
+#[path = "../bench/load.rs"]
+mod load;
+#[path = "../bench/matching.rs"]
+mod matching;
+#[path = "../bench/process.rs"]
+mod process;
+#[path = "../bench/report.rs"]
+mod report;
+#[path = "../bench/requests.rs"]
+mod requests;
+
+use report::Report;
+
+const USAGE: &str = "usage: bench [--check] [--binary PATH] [journal] [matching] [requests] [footprint]";
+
+/// A benchmark, as it is named on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Journal,
+    Matching,
+    Requests,
+    Footprint,
+}
+
+const PARTS: [(&str, Part); 4] = [
+    ("matching", Part::Matching),
+    ("requests", Part::Requests),
+    ("footprint", Part::Footprint),
+    ("journal", Part::Journal),
+];
+
+struct Arguments {
+    binary: PathBuf,
+    parts: Vec<Part>,
+    /// Whether a missed bound is a failure of the run.
+    check: bool,
+}
+
+fn main() -> Result<ExitCode> {
+    let Some(arguments) = arguments()? else {
+        report::say(USAGE)?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    if !arguments.binary.is_file() {
+        bail!(
+            "{} does not exist: cargo build --release -p landfall",
+            arguments.binary.display()
+        );
+    }
+    let mut report = Report::start(&arguments.binary)?;
+    for part in &arguments.parts {
+        match part {
+            Part::Journal => journal::run(&arguments.binary, &mut report)?,
+            Part::Matching => matching::run(&mut report)?,
+            Part::Requests => requests::run(&arguments.binary, &mut report)?,
+            Part::Footprint => footprint::run(&arguments.binary, &mut report)?,
+        }
+    }
+    let missed = report.finish()?;
+    Ok(if arguments.check && missed > 0 {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// What was typed; `None` where help was wanted.
+fn arguments() -> Result<Option<Arguments>> {
+    let own = std::env::current_exe().context("the path of this program is not known")?;
+    let (mut binary, mut parts, mut check) = (own.with_file_name("landfall"), Vec::new(), false);
+    let mut words = std::env::args().skip(1);
+    while let Some(word) = words.next() {
+        match word.as_str() {
+            "--help" | "-h" => return Ok(None),
+            "--check" => check = true,
+            "--binary" => binary = words.next().context("--binary needs a path")?.into(),
+            name => match PARTS.iter().find(|(known, _)| *known == name) {
+                Some((_, part)) => parts.push(*part),
+                None => bail!("{name:?} is no benchmark; {USAGE}"),
+            },
+        }
+    }
+    if parts.is_empty() {
+        parts = PARTS.iter().map(|(_, part)| *part).collect();
+    }
+    Ok(Some(Arguments { binary, parts, check }))
+}
