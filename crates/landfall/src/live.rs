@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use landfall_core::matcher::Index;
 use landfall_core::receiver::{Receiver, Sender};
 use landfall_core::resource::Warehouse;
@@ -59,4 +60,6 @@ pub struct LiveWarehouse {
     pub policies: Arc<Policies>,
     /// Counts changes of its spec.
     pub generation: i64,
+    /// When this spec was first seen by this process: what was listed before may lack what nobody wanted then.
+    pub noted: Timestamp,
 }

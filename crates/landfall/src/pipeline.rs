@@ -286,10 +286,12 @@ fn hints_by_target(events: &[Event], explanations: &[Explanation]) -> Vec<(Targe
             Event::ArtifactPushed(pushed) => Hint {
                 repository: Repository::Image(pushed.repository.clone()),
                 tag: pushed.tag.clone(),
+                claimed: pushed.digest.clone(),
             },
             Event::GitRefPushed(pushed) => Hint {
                 repository: Repository::Git(pushed.repository.clone()),
                 tag: None,
+                claimed: None,
             },
         };
         for target in explanation.wanted_by() {

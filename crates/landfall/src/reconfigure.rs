@@ -52,6 +52,8 @@ impl Reconfigurer {
         let mut changes = Changes::default();
         let mut index = IndexBuilder::sharing(self.patterns().clone());
         let mut warehouses = HashMap::new();
+        let in_force = self.pipeline.live.load_full();
+        let before = &in_force.warehouses;
         for loaded in snapshot.resources.values() {
             if let Resource::Warehouse(warehouse) = &loaded.resource {
                 let target = target_of(warehouse);
@@ -65,6 +67,10 @@ impl Reconfigurer {
                     warehouse: Arc::new(warehouse.clone()),
                     policies: Arc::new(policies(warehouse, index.patterns())),
                     generation: record.generation,
+                    noted: before
+                        .get(&target)
+                        .filter(|known| known.generation == record.generation)
+                        .map_or(now, |known| known.noted),
                 };
                 warehouses.insert(target, live);
             }

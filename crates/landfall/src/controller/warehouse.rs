@@ -51,6 +51,8 @@ pub struct Refreshed {
 pub enum HintOutcome {
     /// The tag was seen.
     Seen,
+    /// The tag was seen, and points to something else than the sender says: it has not moved yet, or has moved on.
+    Elsewhere(String),
     /// The registry does not have it, or not yet.
     NotVisible(String),
     /// It could not be asked.
@@ -85,7 +87,9 @@ pub async fn refresh(
             (Source::Image(_), Some(Some(Err(problem)))) => Err(Setback::Hopeless(problem.to_string())),
             (Source::Image(image), Some(Some(Ok(policy)))) => {
                 let interval = warehouse.interval.duration;
+                let noted = known.noted;
                 let refresh = ImageRefresh {
+                    noted,
                     discovery,
                     image,
                     policy,

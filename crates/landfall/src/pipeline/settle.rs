@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landfall_core::discovery::warehouse_status;
-use landfall_core::journal::{Outcome, Setback, Work};
+use landfall_core::journal::{Attempt, Outcome, Setback, Work};
 use landfall_core::refresh::{Extent, Occasion};
 use landfall_core::resource::status::WarehouseStatus;
 use landfall_core::target::Target;
@@ -20,6 +20,10 @@ use crate::store::{AttemptRecord, Hint, Settlement, WaitingWork};
 /// The share of an interval by which the next full refresh may come late, so that targets with one interval spread out. Not
 /// early: then a listing would still be younger than the interval, and would be taken for fresh.
 const SPREAD: f64 = 0.05;
+
+/// Registries tell of a push before its tag has moved (CNCF Distribution does), so a tag that points elsewhere is looked at
+/// again. After so many attempts it is believed: the sender may be wrong, or the tag may have moved on.
+const DOUBTS: u32 = 4;
 
 type Wishes = Vec<(Extent, Timestamp)>;
 
@@ -131,7 +135,7 @@ impl Pipeline {
         let mut states = Vec::with_capacity(served);
         for WaitingWork { entry, work, hints } in waiting {
             let Some(attempt) = work.next_attempt() else { continue };
-            let outcome = outcome(&hints, refreshed);
+            let outcome = outcome(&hints, refreshed, attempt);
             let words = match &outcome {
                 Outcome::Effected => "done".to_owned(),
                 Outcome::Setback(setback) => format!("{}: {}", setback.class(), setback.reason()),
@@ -216,13 +220,14 @@ fn setbacks(refreshed: &Refreshed) -> impl Iterator<Item = &Setback> {
 
 /// What an entry's hints came to, the worst of them. A hint that nobody followed belongs to a subscription that failed, or
 /// to one that is gone since.
-fn outcome(hints: &[Hint], refreshed: &Refreshed) -> Outcome {
+fn outcome(hints: &[Hint], refreshed: &Refreshed, attempt: Attempt) -> Outcome {
     let mut not_visible = None;
     for hint in hints {
         match refreshed.hints.get(hint) {
             Some(HintOutcome::Failed(reason)) => return Outcome::Setback(Setback::Failed(reason.clone())),
             Some(HintOutcome::NotVisible(reason)) => not_visible = Some(reason.clone()),
-            Some(HintOutcome::Seen) => {}
+            Some(HintOutcome::Elsewhere(reason)) if attempt.number < DOUBTS => not_visible = Some(reason.clone()),
+            Some(HintOutcome::Seen | HintOutcome::Elsewhere(_)) => {}
             None => {
                 if let Some(setback) = setbacks(refreshed).next() {
                     return Outcome::Setback(setback.clone());

@@ -75,6 +75,7 @@ fn hint(tag: &str) -> Hint {
     Hint {
         repository,
         tag: Some(Tag::parse(tag).unwrap()),
+        claimed: None,
     }
 }
 

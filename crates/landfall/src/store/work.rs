@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use landfall_core::artifact::Tag;
+use landfall_core::artifact::{Digest, Tag};
 use landfall_core::journal::{Attempt, EntryId, Work};
 use landfall_core::repository::Repository;
 use landfall_core::target::Target;
@@ -21,6 +21,9 @@ pub struct Hint {
     /// The tag; absent where any may have changed.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tag: Option<Tag>,
+    /// The digest that the sender says the tag points to. It only tells whether a look may have come too early.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub claimed: Option<Digest>,
 }
 
 /// Work of one entry that waits.

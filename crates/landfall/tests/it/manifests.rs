@@ -363,3 +363,18 @@ fn what_is_shown_can_be_had_as_json_as_yaml_and_as_a_table() {
             .contains("there is no nobody")
     );
 }
+
+/// A push that nobody wants is looked at by nobody; when somebody wants it later, it must be found all the same.
+#[test]
+fn a_changed_spec_finds_what_was_pushed_when_nobody_wanted_it() {
+    let registry = quiet_registry();
+    let mut uploader = Uploader::new(registry.host());
+    uploader.put_image("app", "1.0.0", &ImageSpec::new("one")).unwrap();
+    let world = World::start();
+    let repository = format!("{}/app", registry.host());
+    world.discovered("app", NEVER, &repository, "constraint: ^1.0.0");
+    let second = uploader.put_image("app", "2.0.0", &ImageSpec::new("two")).unwrap();
+    world.pushed(&registry.host(), "app", "2.0.0");
+    world.warehouse("app", NEVER, &repository, "constraint: ^2.0.0");
+    world.best("app", "2.0.0", &second);
+}

@@ -157,9 +157,12 @@ fn a_new_warehouse_is_served_by_what_another_one_has_seen() {
     world.discovered("one", NEVER, &counted.repository(), "");
     counted.asked();
     world.discovered("two", NEVER, &counted.repository(), "constraint: '>=0.0.0'");
-    // The listing that it has serves; what it would choose is confirmed, with requests that transfer nothing.
+    // Pushes that nobody wanted so far are in no catalog, so it lists once; of what was seen nothing is fetched again: what it
+    // would choose is confirmed, with requests that transfer nothing.
     let asked = counted.asked();
-    assert!(asked.iter().all(|line| line.starts_with("HEAD ")), "{asked:#?}");
+    let (listed, confirmed) = asked.split_first().unwrap();
+    assert_eq!(listed, "GET /v2/app/tags/list 200");
+    assert!(confirmed.iter().all(|line| line.starts_with("HEAD ")), "{asked:#?}");
 }
 
 #[test]

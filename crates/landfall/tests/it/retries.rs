@@ -284,3 +284,48 @@ fn a_refresh_that_nobody_settles_is_taken_up_by_the_next_process() {
     assert_eq!(attempts(&world.done(&id)), ["done"]);
     world.best("app", "1.0.1", &new);
 }
+
+/// CNCF Distribution tells of a push before the tag has moved: a look that comes too early sees the old image.
+#[test]
+fn a_tag_that_has_not_moved_yet_is_looked_at_again() {
+    let registry = quiet_registry();
+    let mut uploader = Uploader::new(registry.host());
+    let old = uploader.put_image("app", "stable", &ImageSpec::new("old")).unwrap();
+    let new = uploader.put_image("app", "elsewhere", &ImageSpec::new("new")).unwrap();
+    let world = World::start();
+    let fields = "imageSelectionStrategy: Digest\nconstraint: stable";
+    world.discovered("app", NEVER, &format!("{}/app", registry.host()), fields);
+    let id = world.notify(&claiming(&envelope(&[(&registry.host(), "app", "stable")]), &new));
+    let early = retrying(&world, &id);
+    let told = attempts(&early)[0];
+    assert!(
+        told.contains("not visible yet") && told.contains(&old.to_string()),
+        "{told}"
+    );
+    let moved = uploader.put_image("app", "stable", &ImageSpec::new("new")).unwrap();
+    assert_eq!(moved, new);
+    world.best("app", "stable", &new);
+    world.done(&id);
+}
+
+/// What a sender claims is a reason to look again, and no more: in the end the registry is believed.
+#[test]
+fn a_wrong_claim_does_not_keep_a_delivery_from_its_end() {
+    let registry = quiet_registry();
+    let mut uploader = Uploader::new(registry.host());
+    let stable = uploader.put_image("app", "stable", &ImageSpec::new("one")).unwrap();
+    let other = uploader.put_image("app", "other", &ImageSpec::new("two")).unwrap();
+    let world = World::start();
+    let fields = "imageSelectionStrategy: Digest\nconstraint: stable";
+    world.discovered("app", NEVER, &format!("{}/app", registry.host()), fields);
+    let id = world.notify(&claiming(&envelope(&[(&registry.host(), "app", "stable")]), &other));
+    world.done(&id);
+    world.best("app", "stable", &stable);
+}
+
+/// An envelope whose first push is said to be of this digest.
+fn claiming(envelope: &str, digest: &impl ToString) -> String {
+    let mut envelope: Value = serde_json::from_str(envelope).unwrap();
+    envelope["events"][0]["target"]["digest"] = digest.to_string().into();
+    envelope.to_string()
+}

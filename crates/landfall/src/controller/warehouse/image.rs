@@ -33,6 +33,7 @@ pub(super) struct ImageRefresh<'a> {
     pub(super) extent: Extent,
     pub(super) hints: &'a Hints,
     pub(super) interval: Duration,
+    pub(super) noted: Timestamp,
 }
 
 impl ImageRefresh<'_> {
@@ -149,12 +150,14 @@ impl ImageRefresh<'_> {
     }
 
     /// The time after which a listing must have begun. A listing that somebody else needed serves us as well while it is
-    /// younger than our own interval; a request wants one of its own.
+    /// younger than our own interval. A changed spec wants one that is younger than itself: pushes that nobody wanted before
+    /// are in no catalog. A request wants one of its own.
     fn listing_since(&self, repository: &Repository, began: Timestamp) -> Timestamp {
         match self.extent {
             Extent::Hinted if repository.catalog().lock().listed.is_some() => Timestamp::MIN,
+            Extent::Hinted | Extent::Full(Occasion::Interval) => earlier(began, self.interval),
+            Extent::Full(Occasion::SpecChanged) => earlier(self.noted, Duration::from_millis(1)),
             Extent::Full(Occasion::Requested) => began,
-            Extent::Hinted | Extent::Full(Occasion::Interval | Occasion::SpecChanged) => earlier(began, self.interval),
         }
     }
 
@@ -196,7 +199,13 @@ fn note(followed: Option<Followed>, refreshed: &mut Refreshed, failure: &mut Opt
         Some(Ok(followed)) => followed,
     };
     let outcome = match looked {
-        Ok(Looked::Seen(_) | Looked::Listed) => HintOutcome::Seen,
+        Ok(Looked::Seen(digest)) => match &hint.claimed {
+            Some(claimed) if *claimed != digest => {
+                HintOutcome::Elsewhere(format!("the tag points to {digest}, and not, or not yet, to {claimed}"))
+            }
+            _ => HintOutcome::Seen,
+        },
+        Ok(Looked::Listed) => HintOutcome::Seen,
         Ok(Looked::Absent(missing)) => HintOutcome::NotVisible(missing),
         Err(error) => {
             let outcome = HintOutcome::Failed(error.to_string());
