@@ -192,6 +192,11 @@ impl Index {
             .sum()
     }
 
+    /// Whether anything within `reach` subscribes to the event's repository, whatever it wishes there.
+    pub fn is_subscribed(&self, event: &Event, reach: &Reach) -> bool {
+        !self.groups(event, reach).is_empty()
+    }
+
     /// The verdict on every subscription within `reach` to the event's repository.
     pub fn explain(&self, event: &Event, reach: &Reach) -> Explanation {
         let mut lines = Vec::new();

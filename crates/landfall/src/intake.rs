@@ -62,7 +62,13 @@ impl Intake {
                     key: DedupeKey::of(delivery.receiver(), report, delivery.body(), position),
                     event: report.event.clone(),
                 });
-                Recorded::Events(reports.collect())
+                let reports = reports.collect();
+                let subscribed = |report: &receiver::Report| live.index.is_subscribed(&report.event, &reach);
+                if contents.reports.iter().any(subscribed) {
+                    Recorded::Events(reports)
+                } else {
+                    Recorded::Unsubscribed(reports)
+                }
             }
         };
         let accepted = self.keep(new_entry(&delivery, reach, peer, contents)).await;
@@ -85,18 +91,12 @@ impl Intake {
         }
     }
 
-    /// Writes an entry and wakes the matcher, in a task of its own: a sender that hangs up ends its request, and must not
-    /// end this between the two.
+    /// Writes an entry and wakes the matcher. The store does both: a sender that hangs up ends its request, and must not end
+    /// this between the two.
     async fn keep(&self, entry: NewEntry) -> Result<Acceptance, StoreError> {
-        let (store, arrivals, window) = (self.store.clone(), self.arrivals.clone(), self.dedupe_window);
-        let kept = tokio::spawn(async move {
-            let accepted = store.accept(entry, window).await;
-            if let Ok(Acceptance::New(_)) = accepted {
-                arrivals.notify_one();
-            }
-            accepted
-        });
-        kept.await.unwrap_or(Err(StoreError::Overloaded))
+        let arrivals = self.arrivals.clone();
+        let arrived = move || arrivals.notify_one();
+        self.store.accept(entry, self.dedupe_window, arrived).await
     }
 }
 

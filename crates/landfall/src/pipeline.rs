@@ -107,7 +107,14 @@ impl Pipeline {
         let waiting = self
             .persist("the unfinished work", || self.store.waiting_targets())
             .await;
+        // A clock that has been set back since must not put the work off.
+        let furthest = now().checked_add(SignedDuration::try_from(self.retries.longest_delay()).unwrap_or_default());
         for (target, due) in waiting {
+            let due = if furthest.is_ok_and(|furthest| due > furthest) {
+                now()
+            } else {
+                due
+            };
             self.wish(&target, Extent::Hinted, due);
         }
     }

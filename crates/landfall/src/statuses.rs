@@ -50,14 +50,20 @@ impl Statuses {
         generation: i64,
         refreshed: Option<Timestamp>,
     ) -> ResourceWrite {
-        let spec_hash = self.record(key).spec_hash;
+        let known = self.record(key);
         // Statuses have text keys and finite numbers, which JSON can hold.
         let status = serde_json::to_string(status).unwrap_or_default();
+        // A spec that changed while an older one was looked at stays new, and is not yet refreshed.
+        let (generation, refreshed) = if known.generation > generation {
+            (known.generation, known.refreshed)
+        } else {
+            (generation, refreshed)
+        };
         ResourceWrite {
             key: key.clone(),
             record: ResourceRecord {
                 generation,
-                spec_hash,
+                spec_hash: known.spec_hash,
                 status,
                 refreshed,
             },

@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_secs(300);
 /// A process that used no processor time for so long is quiet.
 const QUIET: Duration = Duration::from_secs(2);
 
+/// In what the system counts processor time, on all machines of today.
+const TICK: Duration = Duration::from_millis(10);
+
 /// A running `landfall serve`; dropping it kills it.
 pub struct Server {
     child: Child,
@@ -110,17 +113,17 @@ impl Drop for Server {
 pub fn quiet(pid: u32, rest: Duration) -> Result<()> {
     let began = Instant::now();
     while began.elapsed() < PATIENCE {
-        let before = ticks(pid)?;
+        let before = processor_time(pid)?;
         thread::sleep(rest);
-        if ticks(pid)? - before <= 1 {
+        if processor_time(pid)?.saturating_sub(before) <= TICK {
             return Ok(());
         }
     }
     bail!("landfall does not become quiet")
 }
 
-/// Processor time in ticks of 10 ms.
-fn ticks(pid: u32) -> Result<u64> {
+/// Processor time that a process has used, in steps of 10 ms.
+pub fn processor_time(pid: u32) -> Result<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name in parentheses may hold anything; what follows are numbers: utime and stime are the 12th and 13th.
     let rest = stat.rsplit_once(") ").map_or("", |(_, rest)| rest);
@@ -129,5 +132,5 @@ fn ticks(pid: u32) -> Result<u64> {
         .skip(11)
         .take(2)
         .map(|number| Ok(number.parse::<u64>()?));
-    numbers.sum()
+    Ok(TICK * u32::try_from(numbers.sum::<Result<u64>>()?)?)
 }

@@ -33,6 +33,8 @@ pub struct NewEntry {
 pub enum Recorded {
     /// Events to follow up, unless they are known already.
     Events(Vec<NewReport>),
+    /// Events whose repositories nobody subscribes to: there is nothing to match, and nothing follows from them.
+    Unsubscribed(Vec<NewReport>),
     /// Nothing of interest, and why.
     Ignored(String),
     /// It was refused, and why.
@@ -114,13 +116,24 @@ pub struct WholeEntry {
 
 impl Store {
     /// Writes a delivery, unless every event of it is known; then it writes that. `window` bounds how long equal contents
-    /// count as the same.
-    pub async fn accept(&self, entry: NewEntry, window: Duration) -> Result<Acceptance, StoreError> {
+    /// count as the same. `arrived` is called when it is on the disk and is to be matched, also where the caller went away.
+    pub async fn accept(
+        &self,
+        entry: NewEntry,
+        window: Duration,
+        arrived: impl FnOnce() + Send + 'static,
+    ) -> Result<Acceptance, StoreError> {
         let headers = json(&entry.headers);
         let reach = json(&entry.reach);
         let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-        self.write(move |writing| insert(writing, &entry, &headers, &reach, window))
-            .await
+        let to_be_matched = matches!(entry.contents, Recorded::Events(_));
+        let write = move |writing: &mut Writing<'_>| insert(writing, &entry, &headers, &reach, window);
+        self.write_then(write, move |acceptance| {
+            if to_be_matched && matches!(acceptance, Acceptance::New(_)) {
+                arrived();
+            }
+        })
+        .await
     }
 
     /// The oldest entries that are still to be matched.
@@ -221,7 +234,7 @@ fn insert(
     let (verdict, reason) = match &entry.contents {
         Recorded::Ignored(reason) => (Verdict::Ignored, reason.clone()),
         Recorded::Malformed(reason) => (Verdict::Malformed, reason.clone()),
-        Recorded::Events(reports) => {
+        Recorded::Events(reports) | Recorded::Unsubscribed(reports) => {
             for report in reports {
                 match known_since(connection, report.key, received, window)? {
                     Some(id) => known = Some(id),
@@ -241,12 +254,13 @@ fn insert(
     let id = writing.ids.next(entry.received);
     let events: Vec<&Event> = fresh.iter().map(|report| &report.event).collect();
     let keys: Vec<u8> = fresh.iter().flat_map(|report| report.key.digest).collect();
+    let nothing_to_match = verdict == Verdict::Accepted && matches!(entry.contents, Recorded::Unsubscribed(_));
     let duplicate_of = known.filter(|_| verdict == Verdict::Duplicate);
     connection
         .prepare_cached(
             "INSERT INTO entries (id, received, sender, receiver, reach, peer, headers, body, verdict, reason,
-                                  duplicate_of, events, keys)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                                  duplicate_of, events, keys, matched, explanation)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
         )?
         .execute(params![
             id.as_i64(),
@@ -262,6 +276,8 @@ fn insert(
             duplicate_of.map(EntryId::as_i64),
             json(&events),
             keys,
+            nothing_to_match.then_some(received),
+            nothing_to_match.then(|| json(&vec![Explanation::default(); fresh.len()])),
         ])?;
     for report in &fresh {
         connection

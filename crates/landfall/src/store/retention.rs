@@ -28,7 +28,7 @@ impl Store {
     }
 }
 
-/// The oldest finished entries with their keys: those below `floor`, or any. Work that waits keeps its entry; work that was
+/// The oldest finished entries with their keys, never the newest of all, after which ids go on: those below `floor`, or any. Work that waits keeps its entry; work that was
 /// given up keeps it until it is too old.
 fn doomed(connection: &Connection, floor: Option<EntryId>, limit: u64) -> rusqlite::Result<Vec<(i64, Vec<u8>)>> {
     let unfinished = if floor.is_some() {
@@ -37,7 +37,7 @@ fn doomed(connection: &Connection, floor: Option<EntryId>, limit: u64) -> rusqli
         "(due IS NOT NULL OR summary = 'dead')"
     };
     let sql = format!(
-        "SELECT id, keys FROM entries WHERE id < ?1 AND (verdict <> 'accepted' OR matched IS NOT NULL)
+        "SELECT id, keys FROM entries WHERE id < ?1 AND id < (SELECT max(id) FROM entries) AND (verdict <> 'accepted' OR matched IS NOT NULL)
          AND NOT EXISTS (SELECT 1 FROM work WHERE work.entry = entries.id AND {unfinished}) ORDER BY id LIMIT ?2"
     );
     let mut statement = connection.prepare_cached(&sql)?;

@@ -64,7 +64,7 @@ fn delivery(received: Timestamp, sender_id: Option<&str>, tag: &str) -> NewEntry
 }
 
 async fn accepted(store: &Store, received: Timestamp, id: Option<&str>, tag: &str) -> EntryId {
-    match store.accept(delivery(received, id, tag), WINDOW).await.unwrap() {
+    match store.accept(delivery(received, id, tag), WINDOW, || ()).await.unwrap() {
         Acceptance::New(id) => id,
         other => panic!("{other:?}"),
     }
@@ -147,7 +147,10 @@ async fn a_delivery_is_matched_once_and_its_work_waits_until_it_is_settled() {
 async fn equal_contents_are_one_within_the_window_and_ids_for_ever() {
     let (_folder, store) = store();
     let by_content = accepted(&store, at(0), None, "1.0.0").await;
-    let again = store.accept(delivery(at(30), None, "1.0.0"), WINDOW).await.unwrap();
+    let again = store
+        .accept(delivery(at(30), None, "1.0.0"), WINDOW, || ())
+        .await
+        .unwrap();
     assert!(
         matches!(again, Acceptance::Duplicate { of, .. } if of == by_content),
         "{again:?}"
@@ -155,7 +158,7 @@ async fn equal_contents_are_one_within_the_window_and_ids_for_ever() {
     accepted(&store, at(61), None, "1.0.0").await;
     let by_id = accepted(&store, at(0), Some("a"), "1.0.0").await;
     let again = store
-        .accept(delivery(at(100_000), Some("a"), "1.0.0"), WINDOW)
+        .accept(delivery(at(100_000), Some("a"), "1.0.0"), WINDOW, || ())
         .await
         .unwrap();
     assert!(
@@ -278,7 +281,7 @@ async fn a_catalog_comes_back_as_it_was_seen() {
 async fn one_bad_write_does_not_take_its_neighbours_along() {
     let (_folder, store) = store();
     let bad = store.write(|writing| writing.connection.execute("INSERT INTO nowhere VALUES (1)", []));
-    let (bad, good) = tokio::join!(bad, store.accept(delivery(at(0), None, "1.0.0"), WINDOW));
+    let (bad, good) = tokio::join!(bad, store.accept(delivery(at(0), None, "1.0.0"), WINDOW, || ()));
     assert!(matches!(bad, Err(StoreError::Unavailable { .. })), "{bad:?}");
     assert!(matches!(good, Ok(Acceptance::New(_))), "{good:?}");
 }

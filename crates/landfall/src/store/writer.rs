@@ -30,15 +30,18 @@ trait Job: Send {
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
 }
 
-struct Pending<T, F> {
+struct Pending<T, F, G> {
     write: F,
+    /// What follows from a write that is on the disk, whether or not somebody still waits for it.
+    then: G,
     result: Option<T>,
     reply: oneshot::Sender<Result<T, StoreError>>,
 }
 
-impl<T, F> Job for Pending<T, F>
+impl<T, F, G> Job for Pending<T, F, G>
 where
     T: Send,
+    G: FnOnce(&T) + Send,
     F: FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send,
 {
     fn run(&mut self, writing: &mut Writing<'_>) -> rusqlite::Result<()> {
@@ -47,8 +50,13 @@ where
     }
 
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>) {
-        let Self { result, reply, .. } = *self;
+        let Self {
+            then, result, reply, ..
+        } = *self;
         let answer = outcome.and_then(|()| result.ok_or(StoreError::Overloaded));
+        if let Ok(value) = &answer {
+            then(value);
+        }
         // Whoever asked may have gone; what was written stays written.
         let _ = reply.send(answer);
     }
@@ -76,9 +84,19 @@ impl Store {
         &self,
         write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.write_then(write, |_| ()).await
+    }
+
+    /// Writes durably as [`write`](Self::write) does, and then does something quick, also where the caller went away.
+    pub(super) async fn write_then<T: Send + 'static>(
+        &self,
+        write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Pending {
             write,
+            then,
             result: None,
             reply,
         });

@@ -45,6 +45,7 @@ pub(super) struct Kept {
 pub(super) struct Ending {
     pub entry: EntryId,
     pub attempt: Attempt,
+    pub began: Timestamp,
     pub outcome: Outcome,
     pub jitter: f64,
 }
@@ -168,6 +169,7 @@ impl Ledger {
             attempt,
             outcome,
             jitter,
+            ..
         } in endings
         {
             if let Some(row) = self.work.get_mut(&(*entry, target)) {

@@ -217,7 +217,7 @@ impl World {
         for (id, work) in &batch.planned {
             let rows = self.ledger.plan(*id, work, now);
             self.witness
-                .matched(&self.ledger, *id, &batch.living, self.around.clock.elapsed)?;
+                .matched(&self.ledger, *id, &batch.living, &self.around.clock)?;
             wishes.extend(rows.into_iter().map(|(_, target)| (target, Extent::Hinted, now)));
         }
         self.after_commit(None, wishes);
@@ -231,7 +231,7 @@ impl World {
         }
         let now = self.now();
         let targets = self.ledger.replay(entry, now);
-        self.witness.replayed(entry, &targets, self.around.clock.elapsed);
+        self.witness.replayed(entry, &targets, &self.around.clock);
         let wishes = targets
             .into_iter()
             .map(|target| (target, Extent::Hinted, now))

@@ -193,6 +193,7 @@ impl World {
             endings.push(Ending {
                 entry: *entry,
                 attempt,
+                began: read.began,
                 outcome,
                 jitter,
             });
@@ -201,7 +202,7 @@ impl World {
         self.ledger.settle(target, &endings, ended, &self.policy);
         for ending in &endings {
             self.witness
-                .settled(&self.ledger, target, ending, self.around.clock.elapsed, ended, place)?;
+                .settled(&self.ledger, target, ending, &self.around.clock, place)?;
         }
         // The dues are those that are in the journal now, which a process that took over may have written.
         let rows = read

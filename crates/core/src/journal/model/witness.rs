@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::ledger::{Ending, Kept, Ledger, Row, keys};
 use super::refresh::Place;
-use super::surroundings::{Hint, Message, Nature, Surroundings, TARGETS, TargetNo};
+use super::surroundings::{Clock, Hint, Message, Nature, Surroundings, TARGETS, TargetNo};
 use crate::journal::{
     Attempt, DedupeKey, EntryId, Lasting, Outcome, Retention, RetryPolicy, Setback, Verdict, Work, WorkSummary,
 };
@@ -31,6 +31,8 @@ struct Account {
     failed: u32,
     not_visible: u32,
     state: State,
+    /// When the next attempt is due, as the wall's clock said then.
+    due: Timestamp,
     /// By when (true time) the next attempt must begin, unless the target is busy.
     by: i64,
 }
@@ -150,7 +152,7 @@ impl Witness {
         ledger: &Ledger,
         id: EntryId,
         living: &BTreeMap<TargetNo, u32>,
-        now: i64,
+        clock: &Clock,
     ) -> Result<(), Broken> {
         let entry = &ledger.entries[&id];
         let wanted = |target: TargetNo, hint: Hint| TARGETS[target].wants(hint, &entry.reach);
@@ -185,21 +187,21 @@ impl Witness {
                 failed: 0,
                 not_visible: 0,
                 state: State::Waiting,
-                by: now,
+                due: clock.now(),
+                by: clock.elapsed,
             };
             self.accounts.insert((id, target), account);
         }
         Ok(())
     }
 
-    /// An attempt ended, perhaps too late to count. `true_now` is true time, `now` the wall's.
+    /// An attempt ended, perhaps too late to count.
     pub fn settled(
         &mut self,
         ledger: &Ledger,
         target: TargetNo,
         ending: &Ending,
-        true_now: i64,
-        now: Timestamp,
+        clock: &Clock,
         place: Place,
     ) -> Result<(), Broken> {
         let (longest, policy) = (self.longest(), self.policy);
@@ -213,6 +215,12 @@ impl Witness {
             account.state = State::Done;
             return Ok(());
         };
+        let early = account.due.duration_since(ending.began).as_millis();
+        hold!(
+            !(1..longest.into()).contains(&early),
+            "8: an attempt at {} counts {early} ms before its time",
+            ending.entry
+        );
         let over = match setback {
             Setback::Failed(_) => {
                 account.failed += 1;
@@ -242,14 +250,15 @@ impl Witness {
             ..
         }) = row
         {
-            let delay = due.duration_since(now).as_millis();
+            let delay = due.duration_since(clock.now()).as_millis();
             let delay = i64::try_from(delay).unwrap_or(i64::MAX);
             hold!(
                 (0..=longest).contains(&delay),
                 "8: {} waits for {delay} ms",
                 ending.entry
             );
-            let by = true_now + delay + 1;
+            account.due = *due;
+            let by = clock.elapsed + delay + 1;
             // What a replaced process writes, the one in charge finds when it looks next.
             account.by = if place == Place::Replaced {
                 by.max(account.by)
@@ -268,7 +277,7 @@ impl Witness {
     }
 
     /// Somebody took an entry up again for these targets.
-    pub fn replayed(&mut self, entry: EntryId, targets: &[TargetNo], now: i64) {
+    pub fn replayed(&mut self, entry: EntryId, targets: &[TargetNo], clock: &Clock) {
         for target in targets {
             if let Some(account) = self.accounts.get_mut(&(entry, *target)) {
                 account.next = Attempt {
@@ -276,7 +285,7 @@ impl Witness {
                     number: 1,
                 };
                 (account.failed, account.not_visible) = (0, 0);
-                (account.state, account.by) = (State::Waiting, now);
+                (account.state, account.due, account.by) = (State::Waiting, clock.now(), clock.elapsed);
             }
         }
     }
