@@ -108,13 +108,10 @@ impl Pipeline {
             .persist("the unfinished work", || self.store.waiting_targets())
             .await;
         // A clock that has been set back since must not put the work off.
-        let furthest = now().checked_add(SignedDuration::try_from(self.retries.longest_delay()).unwrap_or_default());
+        let longest = SignedDuration::try_from(self.retries.longest_delay()).unwrap_or_default();
+        let furthest = now().checked_add(longest).unwrap_or(Timestamp::MAX);
         for (target, due) in waiting {
-            let due = if furthest.is_ok_and(|furthest| due > furthest) {
-                now()
-            } else {
-                due
-            };
+            let due = if due > furthest { now() } else { due };
             self.wish(&target, Extent::Hinted, due);
         }
     }
