@@ -3,7 +3,7 @@
 //! The resources were written for Go's doublestar v4, so the rules are its rules, also where they surprise: `**` crosses
 //! slashes only as a whole path element, `[^a]` may match a slash, and alternatives are put into the pattern as text
 //! before it is read on. Only the last `*` and the last `**/` are tried again, which keeps the work for one combination of
-//! alternatives near the product of both lengths; the number of combinations tried is bounded by [`MAX_STEPS`].
+//! alternatives near the product of both lengths; the number of combinations tried is bounded by `MAX_STEPS`.
 
 mod attempt;
 

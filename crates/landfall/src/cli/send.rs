@@ -19,6 +19,11 @@ use super::output::{Format, print, print_json};
 ///       --to 'http://127.0.0.1:8080/webhook?type=distribution'
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
+#[allow(
+    rustdoc::broken_intra_doc_links,
+    rustdoc::bare_urls,
+    reason = "the comment is the help, with a shell's examples"
+)]
 pub(super) struct SendArgs {
     #[command(subcommand)]
     sender: SenderCommand,

@@ -29,6 +29,7 @@ use crate::server::Limits;
 ///   DOCKER_WEBHOOK_SECRET=s3cret landfall serve --registry-mirror docker.io=http://127.0.0.1:5000
 #[derive(Args)]
 #[command(verbatim_doc_comment)]
+#[allow(rustdoc::bare_urls, reason = "the comment is the help, with a shell's examples")]
 pub(super) struct ServeArgs {
     /// The folder with the resources, as YAML or JSON; it is read with its subfolders, and watched.
     #[arg(long, env = "LANDFALL_MANIFESTS", default_value = "manifests", value_name = "DIR")]

@@ -2,7 +2,7 @@
 //!
 //! The resources were written for programs in Go, so their expressions have to mean here what they mean there. Go's
 //! syntax is close to that of the crate `regex`, close enough to mislead: each accepts what the other refuses, and
-//! `\d`, `\w`, `\s`, `\b` differ. So the expression is parsed as Go parses it ([`translate`]) and written anew, with
+//! `\d`, `\w`, `\s`, `\b` differ. So the expression is parsed as Go parses it (`translate`) and written anew, with
 //! every character class and assertion spelled out, for the crate that does the searching in linear time.
 //!
 //! Known differences: expressions over [`MAX_PATTERN_BYTES`] or [`MAX_COMPILED_BYTES`] are refused, and so are more than
