@@ -12,6 +12,7 @@ use landfall_core::target::Target;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
 
+use super::recent::Brought;
 use super::rows::{json, parsed, time};
 use super::work::Hint;
 use super::writer::Writing;
@@ -230,13 +231,14 @@ fn insert(
 ) -> rusqlite::Result<Acceptance> {
     let connection = writing.connection;
     let received = entry.received.as_millisecond();
+    writing.recent.prepare(connection, received.saturating_sub(window))?;
     let (mut fresh, mut known) = (Vec::new(), None);
     let (verdict, reason) = match &entry.contents {
         Recorded::Ignored(reason) => (Verdict::Ignored, reason.clone()),
         Recorded::Malformed(reason) => (Verdict::Malformed, reason.clone()),
         Recorded::Events(reports) | Recorded::Unsubscribed(reports) => {
             for report in reports {
-                match known_since(connection, report.key, received, window)? {
+                match known_since(writing, report.key, received, window)? {
                     Some(id) => known = Some(id),
                     None => fresh.push(report),
                 }
@@ -280,9 +282,14 @@ fn insert(
             nothing_to_match.then(|| json(&vec![Explanation::default(); fresh.len()])),
         ])?;
     for report in &fresh {
-        connection
-            .prepare_cached("INSERT OR REPLACE INTO seen (key, entry, at) VALUES (?1, ?2, ?3)")?
-            .execute(params![report.key.digest, id.as_i64(), received])?;
+        let brought = Brought {
+            entry: id.as_i64(),
+            at: received,
+        };
+        match report.key.lasts {
+            Lasting::Window => writing.recent.note(report.key.digest, brought),
+            Lasting::Always => remember(connection, report.key.digest, brought)?,
+        }
     }
     Ok(match (verdict, duplicate_of) {
         (_, Some(of)) => Acceptance::Duplicate { id, of },
@@ -293,20 +300,35 @@ fn insert(
 
 /// The entry that brought the same event before, if that still counts. An entry that was given up does not count: whoever
 /// sends it again wants it to be tried again.
-fn known_since(connection: &Connection, key: DedupeKey, now: i64, window: i64) -> rusqlite::Result<Option<EntryId>> {
-    let known: Option<(i64, i64)> = connection
-        .prepare_cached("SELECT entry, at FROM seen WHERE key = ?1")?
-        .query_row([key.digest], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    let Some((entry, at)) = known else { return Ok(None) };
-    let counts = match key.lasts {
-        Lasting::Always => true,
-        Lasting::Window => now.abs_diff(at) < window.unsigned_abs(),
+fn known_since(writing: &Writing<'_>, key: DedupeKey, now: i64, window: i64) -> rusqlite::Result<Option<EntryId>> {
+    let connection = writing.connection;
+    let entry: Option<i64> = match key.lasts {
+        Lasting::Always => connection
+            .prepare_cached("SELECT entry FROM seen WHERE key = ?1")?
+            .query_row([key.digest], |row| row.get(0))
+            .optional()?,
+        Lasting::Window => {
+            let brought = writing.recent.find(&key.digest);
+            let counts = |brought: &Brought| now.abs_diff(brought.at) < window.unsigned_abs();
+            brought.filter(counts).map(|brought| brought.entry)
+        }
     };
+    let Some(entry) = entry else { return Ok(None) };
+    // The retention may have let it go since.
+    let kept = connection
+        .prepare_cached("SELECT 1 FROM entries WHERE id = ?1")?
+        .exists([entry])?;
     let dead = connection
         .prepare_cached("SELECT 1 FROM work WHERE entry = ?1 AND summary = 'dead' LIMIT 1")?
         .exists([entry])?;
-    Ok((counts && !dead).then(|| EntryId::from_i64(entry)))
+    Ok((kept && !dead).then(|| EntryId::from_i64(entry)))
+}
+
+fn remember(connection: &Connection, key: [u8; 16], brought: Brought) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO seen (key, entry, at) VALUES (?1, ?2, ?3)")?
+        .execute(params![key, brought.entry, brought.at])?;
+    Ok(())
 }
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {

@@ -5,6 +5,7 @@ mod catalog;
 mod entries;
 mod lock;
 mod reader;
+mod recent;
 mod resources;
 mod retention;
 mod rows;

@@ -8,12 +8,14 @@ use landfall_core::journal::{EntryId, EntryIds};
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
+use super::recent::Recent;
 use super::{Store, StoreError};
 
 /// What one write may use.
 pub(super) struct Writing<'a> {
     pub connection: &'a Connection,
     pub ids: &'a mut EntryIds,
+    pub recent: &'a mut Recent,
 }
 
 /// At most this many writes share a commit; more would make the first of them wait.
@@ -69,6 +71,7 @@ impl Writer {
             Loop {
                 connection,
                 ids: EntryIds::after(last),
+                recent: Recent::default(),
                 file,
             }
             .run(receiver)
@@ -113,6 +116,7 @@ impl Store {
 struct Loop {
     connection: Connection,
     ids: EntryIds,
+    recent: Recent,
     file: Arc<str>,
 }
 
@@ -144,6 +148,7 @@ impl Loop {
         let mut writing = Writing {
             connection: &self.connection,
             ids: &mut self.ids,
+            recent: &mut self.recent,
         };
         let run = AssertUnwindSafe(|| jobs.iter_mut().try_for_each(|job| job.run(&mut writing)));
         // A bug in one write must not stop all others for good: it is rolled back and refused like any failure.
@@ -152,6 +157,10 @@ impl Loop {
         if done.is_err() && !self.connection.is_autocommit() {
             // The transaction may be over already; if rolling back fails, the next BEGIN says so.
             let _ = self.connection.execute_batch("ROLLBACK");
+        }
+        match done {
+            Ok(()) => self.recent.committed(),
+            Err(_) => self.recent.rolled_back(),
         }
         done
     }
