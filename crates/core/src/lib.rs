@@ -17,6 +17,7 @@ pub mod door;
 pub mod event;
 pub mod journal;
 pub mod matcher;
+pub mod pace;
 pub mod receiver;
 pub mod refresh;
 pub mod selection;

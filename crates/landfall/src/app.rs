@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
+use jiff::SignedDuration;
 use landfall_core::door::BaseUrl;
+use landfall_core::pace::Pace;
 use landfall_core::receiver::{Receiver, Sender};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
@@ -24,6 +26,9 @@ use crate::resources::manifests::{self, Snapshot};
 use crate::server;
 use crate::statuses::Statuses;
 use crate::store::Store;
+
+/// So many deliveries are followed up at once after a quiet time, as with Image Updater's rate limit.
+const BURST: u32 = 10;
 
 /// Chooses the one library that does cryptography, before anything needs it.
 pub fn install_crypto() {
@@ -58,6 +63,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         store: store.clone(),
     };
     let statuses = Arc::new(Statuses::new(store.resources().await?));
+    let pace = config
+        .rate_limit_per_hour
+        .and_then(|allowed| Pace::new(allowed, SignedDuration::from_hours(1), BURST));
     let pipeline = Pipeline::new(
         live.clone(),
         discovery,
@@ -65,6 +73,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         config.retries,
         config.retention,
         arrivals.clone(),
+        pace.is_some(),
     );
     let settings = Settings {
         base_url,
@@ -99,6 +108,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         store,
         arrivals,
         dedupe_window: config.dedupe_window,
+        pace,
     };
     tracing::info!(
         address = %listener.address,

@@ -26,6 +26,8 @@ pub struct Config {
     pub shared_namespace: Option<String>,
     pub registry: RegistryOptions,
     pub dedupe_window: Duration,
+    /// So many deliveries of the door by type are followed up in an hour; the others wait in the journal.
+    pub rate_limit_per_hour: Option<u32>,
     pub retries: RetryPolicy,
     pub retention: Retention,
     pub limits: Limits,

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use landfall_core::delivery::Delivery;
+use landfall_core::delivery::{Delivery, Entrance};
 use landfall_core::journal::{DedupeKey, EntryId};
+use landfall_core::pace::Pace;
 use landfall_core::receiver::{self, Malformed, Reach};
 use tokio::sync::Notify;
 
@@ -23,6 +24,8 @@ pub struct Intake {
     pub arrivals: Arc<Notify>,
     /// How long deliveries of equal content count as one.
     pub dedupe_window: Duration,
+    /// How fast deliveries of the door by type are followed up; absent where nothing limits that.
+    pub pace: Option<Pace>,
 }
 
 /// What the sender is told.
@@ -71,7 +74,7 @@ impl Intake {
                 }
             }
         };
-        let accepted = self.keep(new_entry(&delivery, reach, peer, contents)).await;
+        let accepted = self.keep(self.new_entry(&delivery, reach, peer, contents)).await;
         match (accepted, read) {
             (Ok(_), Err(malformed)) => Taken::Malformed(malformed),
             (Err(error), Err(malformed)) => {
@@ -98,17 +101,19 @@ impl Intake {
         let arrived = move || arrivals.notify_one();
         self.store.accept(entry, self.dedupe_window, arrived).await
     }
-}
 
-fn new_entry(delivery: &Delivery, reach: Reach, peer: SocketAddr, contents: Recorded) -> NewEntry {
-    NewEntry {
-        received: now(),
-        sender: delivery.sender().path_segment(),
-        receiver: delivery.receiver().to_string(),
-        reach,
-        peer: peer.to_string(),
-        headers: delivery.headers().to_vec(),
-        body: delivery.body().to_vec(),
-        contents,
+    fn new_entry(&self, delivery: &Delivery, reach: Reach, peer: SocketAddr, contents: Recorded) -> NewEntry {
+        let paced = delivery.entrance() == Entrance::Type;
+        NewEntry {
+            received: now(),
+            sender: delivery.sender().path_segment(),
+            receiver: delivery.receiver().to_string(),
+            reach,
+            peer: peer.to_string(),
+            headers: delivery.headers().to_vec(),
+            body: delivery.body().to_vec(),
+            contents,
+            pace: self.pace.filter(|_| paced),
+        }
     }
 }

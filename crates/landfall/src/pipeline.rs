@@ -36,6 +36,8 @@ pub struct Pipeline {
     pub retention: Retention,
     /// Signalled when an entry was accepted.
     pub arrivals: Arc<Notify>,
+    /// Whether entries wait for their turn.
+    paced: bool,
     plan: Mutex<Plan>,
     slots: Slots,
     /// Signalled when the plan has changed.
@@ -60,6 +62,7 @@ impl Pipeline {
         retries: RetryPolicy,
         retention: Retention,
         arrivals: Arc<Notify>,
+        paced: bool,
     ) -> Arc<Self> {
         let store = discovery.store.clone();
         let (plan, slots, replanned) = (Mutex::default(), Slots::default(), Notify::new());
@@ -71,6 +74,7 @@ impl Pipeline {
             retries,
             retention,
             arrivals,
+            paced,
             plan,
             slots,
             replanned,
@@ -120,16 +124,24 @@ impl Pipeline {
         loop {
             // Asked for before the look, so that what arrives during the look is not slept through.
             let arrival = self.arrivals.notified();
+            let by = self.turns_until();
             let unmatched = self
-                .persist("entries to be matched", || self.store.unmatched(BATCH))
+                .persist("entries to be matched", || self.store.unmatched(BATCH, by))
                 .await;
             if unmatched.is_empty() {
+                let next = self.persist("entries to be matched", || self.store.next_turn()).await;
                 // A wake-up is not all there is to rely on.
-                let _ = tokio::time::timeout(PATROL, arrival).await;
+                let pause = next.map_or(PATROL, |next| until(next).min(PATROL));
+                let _ = tokio::time::timeout(pause, arrival).await;
                 continue;
             }
             self.match_batch(unmatched).await;
         }
+    }
+
+    /// Entries whose turn comes by this time are matched now: all of them, once nothing limits their pace any more.
+    fn turns_until(&self) -> Timestamp {
+        if self.paced { now() } else { Timestamp::MAX }
     }
 
     async fn match_batch(&self, unmatched: Vec<Unmatched>) {

@@ -73,11 +73,9 @@ async fn list(args: ListArgs) -> anyhow::Result<()> {
     let rows = deliveries.into_iter().map(|delivery| {
         let entry = delivery.entry;
         let events: Vec<String> = entry.events.iter().map(event).collect();
-        let targets: Vec<String> = delivery
-            .targets
-            .iter()
-            .map(|(state, count)| format!("{count} {state}"))
-            .collect();
+        let waits = entry.waits_until.map(|turn| format!("waits until {turn:.0}"));
+        let counts = delivery.targets.iter().map(|(state, count)| format!("{count} {state}"));
+        let targets: Vec<String> = counts.chain(waits).collect();
         let what = if events.is_empty() {
             entry.reason
         } else {
@@ -183,7 +181,12 @@ fn heading(delivery: &DeliveryDetail) -> String {
                 span(entry.received, matched)
             ));
         }
-        (Verdict::Accepted, None) => text.push_str("matched   not yet\n"),
+        (Verdict::Accepted, None) => match entry.waits_until {
+            Some(turn) => text.push_str(&format!(
+                "matched   not yet: the rate limit makes it wait until {turn}\n"
+            )),
+            None => text.push_str("matched   not yet\n"),
+        },
         _ => {}
     }
     text

@@ -92,6 +92,10 @@ pub(super) struct ServeArgs {
     /// How long deliveries of equal content from senders without ids count as one.
     #[arg(long, env = "LANDFALL_DEDUPE_WINDOW", default_value = "1m", value_name = "DURATION", value_parser = duration)]
     dedupe_window: Duration,
+    /// How many deliveries of the door by type are followed up in an hour. Its senders get their answer all the same, and
+    /// what has to wait is kept in the journal; 0 is no limit.
+    #[arg(long, env = "WEBHOOK_RATELIMIT_ALLOWED", default_value_t = 0, value_name = "N")]
+    webhook_ratelimit_allowed: u32,
     /// How often a failing target is tried before its delivery is given up.
     #[arg(long, env = "LANDFALL_RETRY_ATTEMPTS", default_value_t = 15, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..))]
@@ -201,6 +205,7 @@ impl ServeArgs {
                 ..RegistryOptions::default()
             },
             dedupe_window: self.dedupe_window,
+            rate_limit_per_hour: (self.webhook_ratelimit_allowed > 0).then_some(self.webhook_ratelimit_allowed),
             retries: RetryPolicy {
                 failed: Backoff {
                     most: self.retry_max_delay,

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use landfall_core::event::Event;
 use landfall_core::journal::{DedupeKey, EntryId, Lasting, Verdict};
 use landfall_core::matcher::Explanation;
+use landfall_core::pace::Pace;
 use landfall_core::receiver::Reach;
 use landfall_core::target::Target;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -28,6 +29,8 @@ pub struct NewEntry {
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
     pub contents: Recorded,
+    /// How fast entries like this one may be followed up; absent where nothing limits that.
+    pub pace: Option<Pace>,
 }
 
 /// What was read from a delivery.
@@ -76,6 +79,9 @@ pub struct Entry {
     pub events: Vec<Event>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub matched: Option<Timestamp>,
+    /// When it is to be matched, where its pace makes it wait.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub waits_until: Option<Timestamp>,
 }
 
 /// Which entries to list.
@@ -104,8 +110,7 @@ pub struct Matched {
     pub work: Vec<(Target, Vec<Hint>)>,
 }
 
-const COLUMNS: &str =
-    "id, received, sender, receiver, peer, verdict, reason, duplicate_of, events, matched, headers, body, explanation";
+const COLUMNS: &str = "id, received, sender, receiver, peer, verdict, reason, duplicate_of, events, matched, slot, headers, body, explanation";
 
 /// An entry with everything that is kept of it.
 pub struct WholeEntry {
@@ -137,14 +142,14 @@ impl Store {
         .await
     }
 
-    /// The oldest entries that are still to be matched.
-    pub async fn unmatched(&self, limit: u32) -> Result<Vec<Unmatched>, StoreError> {
+    /// The first entries that are still to be matched and whose turn has come by `by`.
+    pub async fn unmatched(&self, limit: u32, by: Timestamp) -> Result<Vec<Unmatched>, StoreError> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT id, reach, events FROM entries INDEXED BY entries_unmatched
-                 WHERE verdict = 'accepted' AND matched IS NULL ORDER BY id LIMIT ?1",
+                 WHERE verdict = 'accepted' AND matched IS NULL AND slot <= ?2 ORDER BY slot, id LIMIT ?1",
             )?;
-            let rows = statement.query_map([limit], |row| {
+            let rows = statement.query_map((limit, by.as_millisecond()), |row| {
                 Ok(Unmatched {
                     id: EntryId::from_i64(row.get(0)?),
                     reach: parsed(row, 1)?,
@@ -152,6 +157,20 @@ impl Store {
                 })
             })?;
             rows.collect()
+        })
+        .await
+    }
+
+    /// When the turn of the next entry that is still to be matched comes.
+    pub async fn next_turn(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.read(|connection| {
+            let slot: Option<i64> = connection
+                .prepare_cached(
+                    "SELECT min(slot) FROM entries INDEXED BY entries_unmatched
+                     WHERE verdict = 'accepted' AND matched IS NULL",
+                )?
+                .query_row([], |row| row.get(0))?;
+            Ok(slot.map(time))
         })
         .await
     }
@@ -201,11 +220,11 @@ impl Store {
             let sql = format!("SELECT {COLUMNS} FROM entries WHERE id = ?1");
             connection
                 .query_row(&sql, [id.as_i64()], |row| {
-                    let explanations: Option<String> = row.get(12)?;
+                    let explanations: Option<String> = row.get(13)?;
                     Ok(WholeEntry {
                         entry: entry(row)?,
-                        headers: parsed(row, 10)?,
-                        body: row.get(11)?,
+                        headers: parsed(row, 11)?,
+                        body: row.get(12)?,
                         explanations: explanations
                             .and_then(|text| serde_json::from_str(&text).ok())
                             .unwrap_or_default(),
@@ -258,11 +277,17 @@ fn insert(
     let keys: Vec<u8> = fresh.iter().flat_map(|report| report.key.digest).collect();
     let nothing_to_match = verdict == Verdict::Accepted && matches!(entry.contents, Recorded::Unsubscribed(_));
     let duplicate_of = known.filter(|_| verdict == Verdict::Duplicate);
+    let slot = match entry.pace {
+        Some(pace) if verdict == Verdict::Accepted && !nothing_to_match => {
+            next_slot(connection, pace, entry.received)?.as_millisecond()
+        }
+        _ => 0,
+    };
     connection
         .prepare_cached(
             "INSERT INTO entries (id, received, sender, receiver, reach, peer, headers, body, verdict, reason,
-                                  duplicate_of, events, keys, matched, explanation)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                                  duplicate_of, events, keys, matched, explanation, slot)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )?
         .execute(params![
             id.as_i64(),
@@ -280,6 +305,7 @@ fn insert(
             keys,
             nothing_to_match.then_some(received),
             nothing_to_match.then(|| json(&vec![Explanation::default(); fresh.len()])),
+            slot,
         ])?;
     for report in &fresh {
         let brought = Brought {
@@ -324,6 +350,14 @@ fn known_since(writing: &Writing<'_>, key: DedupeKey, now: i64, window: i64) -> 
     Ok((kept && !dead).then(|| EntryId::from_i64(entry)))
 }
 
+/// The place in time after the last one that was given out.
+fn next_slot(connection: &Connection, pace: Pace, now: Timestamp) -> rusqlite::Result<Timestamp> {
+    let last: Option<i64> = connection
+        .prepare_cached("SELECT max(slot) FROM entries WHERE slot > 0")?
+        .query_row([], |row| row.get(0))?;
+    Ok(pace.slot(last.map(time), now))
+}
+
 fn remember(connection: &Connection, key: [u8; 16], brought: Brought) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT OR REPLACE INTO seen (key, entry, at) VALUES (?1, ?2, ?3)")?
@@ -333,9 +367,10 @@ fn remember(connection: &Connection, key: [u8; 16], brought: Brought) -> rusqlit
 
 fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
     let verdict: String = row.get(5)?;
+    let (received, matched, slot): (i64, Option<i64>, i64) = (row.get(1)?, row.get(9)?, row.get(10)?);
     Ok(Entry {
         id: EntryId::from_i64(row.get(0)?),
-        received: time(row.get(1)?),
+        received: time(received),
         sender: row.get(2)?,
         receiver: row.get(3)?,
         peer: row.get(4)?,
@@ -343,6 +378,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         reason: row.get(6)?,
         duplicate_of: row.get::<_, Option<i64>>(7)?.map(EntryId::from_i64),
         events: parsed(row, 8)?,
-        matched: row.get::<_, Option<i64>>(9)?.map(time),
+        waits_until: (matched.is_none() && slot > received).then(|| time(slot)),
+        matched: matched.map(time),
     })
 }

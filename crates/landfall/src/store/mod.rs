@@ -70,7 +70,7 @@ pub struct Store {
 const BUSY: std::time::Duration = std::time::Duration::from_millis(300);
 
 impl Store {
-    /// Opens or makes the database in `folder`, and keeps the folder for this process.
+    /// Opens or makes the database in `folder`, and keeps the folder for this process. It is for a runtime's threads.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
         let lock = FolderLock::take(folder)?;
         let path = folder.join("landfall.db");

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use landfall_core::artifact::{Digest, Tag};
 use landfall_core::discovery::{Observation, Seen, Unusable};
 use landfall_core::event::{ArtifactKind, ArtifactPushed, Event};
 use landfall_core::journal::{DedupeKey, EntryId, Outcome, Retention, RetryPolicy, Setback, Work};
 use landfall_core::matcher::Explanation;
+use landfall_core::pace::Pace;
 use landfall_core::receiver::{Reach, ReceiverName, Report};
 use landfall_core::repository::{ImageRepository, Repository};
 use landfall_core::target::Target;
@@ -60,6 +61,7 @@ fn delivery(received: Timestamp, sender_id: Option<&str>, tag: &str) -> NewEntry
             key,
             event: report.event,
         }]),
+        pace: None,
     }
 }
 
@@ -124,7 +126,7 @@ async fn a_delivery_is_matched_once_and_its_work_waits_until_it_is_settled() {
     let id = accepted(&store, at(0), None, "1.0.0").await;
     assert_eq!(
         store
-            .unmatched(10)
+            .unmatched(10, at(0))
             .await
             .unwrap()
             .iter()
@@ -134,7 +136,7 @@ async fn a_delivery_is_matched_once_and_its_work_waits_until_it_is_settled() {
     );
     planned(&store, id, at(1)).await;
     planned(&store, id, at(2)).await;
-    assert!(store.unmatched(10).await.unwrap().is_empty());
+    assert!(store.unmatched(10, at(0)).await.unwrap().is_empty());
     assert_eq!(store.waiting_targets().await.unwrap(), [(api(), at(1))]);
     assert_eq!(store.waiting(&api()).await.unwrap()[0].hints, [hint("1.0.0")]);
     settled(&store, Outcome::Effected, at(3)).await;
@@ -296,8 +298,50 @@ async fn ids_go_on_after_a_restart_also_when_the_clock_was_set_back() {
     assert!(accepted(&second, at(0), None, "2.0.0").await > before);
 }
 
-#[test]
-fn a_folder_is_for_one_process() {
+#[tokio::test]
+async fn a_folder_is_for_one_process() {
     let (folder, _store) = store();
     assert!(matches!(Store::open(folder.path()), Err(OpenError::InUse(_))));
+}
+
+#[tokio::test]
+async fn a_pace_makes_entries_wait_in_order_and_across_a_restart() {
+    let pace = Pace::new(60, SignedDuration::from_hours(1), 1);
+    let (folder, store) = store();
+    let mut ids = Vec::new();
+    for (second, tag) in [(0, "1.0.0"), (1, "1.0.1"), (2, "1.0.2")] {
+        let paced = NewEntry {
+            pace,
+            ..delivery(at(second), None, tag)
+        };
+        match store.accept(paced, WINDOW, || ()).await.unwrap() {
+            Acceptance::New(id) => ids.push(id),
+            other => panic!("{other:?}"),
+        }
+    }
+    // What has no pace does not wait behind what has one.
+    let free = accepted(&store, at(3), None, "2.0.0").await;
+    let unmatched = async |store: &Store, second| {
+        let found = store.unmatched(10, at(second)).await.unwrap();
+        found.iter().map(|entry| entry.id).collect::<Vec<_>>()
+    };
+    assert_eq!(unmatched(&store, 3).await, [free, ids[0]]);
+    planned(&store, free, at(3)).await;
+    planned(&store, ids[0], at(3)).await;
+    assert_eq!(store.next_turn().await.unwrap(), Some(at(60)));
+    let shown = store.entry(ids[2]).await.unwrap().unwrap().entry;
+    assert_eq!(shown.waits_until, Some(at(120)));
+    drop(store);
+    let store = Store::open(folder.path()).unwrap();
+    assert_eq!(unmatched(&store, 59).await, []);
+    assert_eq!(unmatched(&store, 120).await, [ids[1], ids[2]]);
+    // The pace goes on where it was.
+    let paced = NewEntry {
+        pace,
+        ..delivery(at(121), None, "1.0.3")
+    };
+    let Acceptance::New(id) = store.accept(paced, WINDOW, || ()).await.unwrap() else {
+        panic!("it is new")
+    };
+    assert_eq!(store.entry(id).await.unwrap().unwrap().entry.waits_until, Some(at(180)));
 }

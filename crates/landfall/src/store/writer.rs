@@ -65,14 +65,18 @@ where
 }
 
 impl Writer {
+    /// Starts the thread, and in the runtime that this is called in the task that answers.
     pub(super) fn start(connection: Connection, last: EntryId, file: Arc<str>) -> std::io::Result<Self> {
         let (sender, receiver) = mpsc::channel(WAITING);
+        let (done, outcomes) = mpsc::unbounded_channel();
+        tokio::spawn(answer(outcomes));
         let work = move || {
             Loop {
                 connection,
                 ids: EntryIds::after(last),
                 recent: Recent::default(),
                 file,
+                done,
             }
             .run(receiver)
         };
@@ -113,34 +117,55 @@ impl Store {
     }
 }
 
+/// Writes that ended together, and how.
+type Outcomes = (Vec<Box<dyn Job>>, Result<(), StoreError>);
+
+/// Answers whoever waits. A task of the runtime does it because waking others from within it takes no system call, and the
+/// writer's thread goes on with the next commit meanwhile.
+async fn answer(mut outcomes: mpsc::UnboundedReceiver<Outcomes>) {
+    while let Some((jobs, outcome)) = outcomes.recv().await {
+        for job in jobs {
+            job.answer(outcome.clone());
+        }
+    }
+}
+
 struct Loop {
     connection: Connection,
     ids: EntryIds,
     recent: Recent,
     file: Arc<str>,
+    done: mpsc::UnboundedSender<Outcomes>,
 }
 
 impl Loop {
     fn run(mut self, mut receiver: mpsc::Receiver<Box<dyn Job>>) {
         let mut jobs = Vec::with_capacity(BATCH);
         while receiver.blocking_recv_many(&mut jobs, BATCH) > 0 {
-            match self.commit(&mut jobs) {
-                Ok(()) => jobs.drain(..).for_each(|job| job.answer(Ok(()))),
-                Err(error) if jobs.len() == 1 => self.refuse(&mut jobs, &error),
-                Err(_) => self.commit_one_by_one(&mut jobs),
+            let mut together = std::mem::replace(&mut jobs, Vec::with_capacity(BATCH));
+            match self.commit(&mut together) {
+                Err(_) if together.len() > 1 => self.commit_one_by_one(together),
+                outcome => self.end(together, outcome),
             }
         }
     }
 
     /// One bad write must not take its neighbours with it.
-    fn commit_one_by_one(&mut self, jobs: &mut Vec<Box<dyn Job>>) {
-        for job in jobs.drain(..) {
+    fn commit_one_by_one(&mut self, jobs: Vec<Box<dyn Job>>) {
+        for job in jobs {
             let mut alone = vec![job];
-            match self.commit(&mut alone) {
-                Ok(()) => alone.drain(..).for_each(|job| job.answer(Ok(()))),
-                Err(error) => self.refuse(&mut alone, &error),
-            }
+            let outcome = self.commit(&mut alone);
+            self.end(alone, outcome);
         }
+    }
+
+    /// Has writes answered. Where the runtime is gone, so is everybody who waited.
+    fn end(&self, jobs: Vec<Box<dyn Job>>, outcome: rusqlite::Result<()>) {
+        let outcome = outcome.map_err(|error| StoreError::Unavailable {
+            file: self.file.to_string(),
+            problem: error.to_string(),
+        });
+        let _ = self.done.send((jobs, outcome));
     }
 
     fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
@@ -163,15 +188,5 @@ impl Loop {
             Err(_) => self.recent.rolled_back(),
         }
         done
-    }
-
-    fn refuse(&self, jobs: &mut Vec<Box<dyn Job>>, error: &rusqlite::Error) {
-        for job in jobs.drain(..) {
-            let problem = error.to_string();
-            job.answer(Err(StoreError::Unavailable {
-                file: self.file.to_string(),
-                problem,
-            }));
-        }
     }
 }
