@@ -34,9 +34,13 @@ pub fn install_crypto() {
 /// Runs a server until it is told to stop.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     install_crypto();
+    anyhow::ensure!(
+        config.tls.is_none() && config.probes.is_none(),
+        "TLS and a listener for probes are not served yet; add --disable-tls"
+    );
     let store = Store::open(&config.data_dir)?;
     let snapshot = manifests::watch(&config.manifests)?;
-    let listener = server::bind(config.listen)
+    let listener = server::bind(&config.listen)
         .await
         .with_context(|| format!("--listen {}: the address cannot be listened at", config.listen))?;
     let base_url = match config.base_url {

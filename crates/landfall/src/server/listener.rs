@@ -1,7 +1,7 @@
 //! Accepts connections: so many at once, each cut off when it is slow or idle, all let finish at the end.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
 use super::Limits;
+use super::address::{Host, ListenAddress};
 
 /// How long requests that have begun may take when the process is told to stop.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -32,8 +33,19 @@ pub struct Bound {
 }
 
 /// Listens at an address.
-pub async fn bind(address: SocketAddr) -> io::Result<Bound> {
-    let listener = TcpListener::bind(address).await?;
+pub async fn bind(address: &ListenAddress) -> io::Result<Bound> {
+    let port = address.port;
+    let listener = match &address.host {
+        Host::Address(address) => TcpListener::bind((*address, port)).await?,
+        Host::Name(name) => TcpListener::bind((name.as_str(), port)).await?,
+        // The address for everything of the newer family takes connections of both.
+        Host::Every => match TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).await {
+            Err(error) if error.kind() != io::ErrorKind::AddrInUse => {
+                TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).await?
+            }
+            bound => bound?,
+        },
+    };
     let address = listener.local_addr()?;
     Ok(Bound { listener, address })
 }

@@ -1,12 +1,14 @@
 //! The webhook door: accepts connections, bounds what they may cost, and routes requests. What a request means is decided
 //! behind it.
 
+mod address;
 mod answer;
 mod body;
 mod by_path;
 mod by_type;
 mod healthz;
 mod listener;
+pub mod tls;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,7 @@ use tokio::sync::Semaphore;
 
 use crate::intake::Intake;
 
+pub use address::ListenAddress;
 pub use listener::bind;
 
 /// What all endpoints share.
