@@ -54,6 +54,10 @@ pub(super) struct ServeArgs {
     /// How long a client may take for the head of a request, for its body, and between two requests on one connection.
     #[arg(long, env = "LANDFALL_CLIENT_TIMEOUT", default_value = "15s", value_name = "DURATION", value_parser = positive_duration)]
     client_timeout: Duration,
+    /// How many connections there are at once, at most.
+    #[arg(long, env = "LANDFALL_MAX_CONNECTIONS", default_value_t = 4096, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: u32,
     /// Where senders reach the webhook door; part of the URLs in the receivers' status. By default the address of --listen.
     #[arg(long, env = "LANDFALL_BASE_URL", value_name = "URL")]
     base_url: Option<String>,
@@ -225,6 +229,7 @@ impl ServeArgs {
                 count: self.retention_count,
             },
             limits: Limits {
+                connections: self.max_connections as usize,
                 head: self.client_timeout,
                 body: self.client_timeout,
                 ..Limits::default()
