@@ -23,7 +23,8 @@ use crate::pipeline::Pipeline;
 use crate::reconfigure::Reconfigurer;
 use crate::registry::RegistryClient;
 use crate::resources::manifests::{self, Snapshot};
-use crate::server;
+use crate::server::tls::Tls;
+use crate::server::{self, Bound, Health, Limits, ListenAddress, Phase};
 use crate::statuses::Statuses;
 use crate::store::Store;
 
@@ -39,14 +40,28 @@ pub fn install_crypto() {
 /// Runs a server until it is told to stop.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     install_crypto();
+    let limits = limits(config.limits);
+    let tls = config
+        .tls
+        .map(|settings| Tls::start(settings, config.http2))
+        .transpose()?;
     let store = Store::open(&config.data_dir)?;
     let snapshot = manifests::watch(&config.manifests)?;
-    let listener = server::bind(config.listen)
-        .await
-        .with_context(|| format!("--listen {}: the address cannot be listened at", config.listen))?;
+    let listener = listen(&config.listen, "--listen").await?;
+    let (phase, current_phase) = watch::channel(Phase::Starting);
+    let health = Health::new(store.clone(), tls.as_ref().map(Tls::status), current_phase);
+    if let Some(address) = &config.probes {
+        let probes = listen(address, "--health-probe-bind-address").await?;
+        let routes = server::probes::routes(health.clone());
+        // They are answered to the very end, so nothing stops them.
+        tokio::spawn(probes.serve(routes, None, Limits::for_probes(), std::future::pending()));
+    }
     let base_url = match config.base_url {
         Some(base_url) => base_url,
-        None => BaseUrl::parse(&format!("http://{}", listener.address)).context("the base URL")?,
+        None => {
+            let scheme = if tls.is_some() { "https" } else { "http" };
+            BaseUrl::parse(&format!("{scheme}://{}", listener.address)).context("the base URL")?
+        }
     };
     let by_type: HashMap<Sender, Receiver> = config
         .webhook_secrets
@@ -110,18 +125,44 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         dedupe_window: config.dedupe_window,
         pace,
     };
+    let stopped = stopped()?;
+    phase.send_replace(Phase::Serving);
     tracing::info!(
         address = %listener.address,
+        tls = tls.is_some(),
         manifests = %config.manifests.display(),
         data = %config.data_dir.display(),
         resources = first.resources.len(),
         "landfall is ready"
     );
+    let stop = async {
+        stopped.await;
+        phase.send_replace(Phase::Stopping);
+    };
     listener
-        .serve(server::routes(intake, config.limits), config.limits, stopped()?)
+        .serve(server::routes(intake, health, limits), tls, limits, stop)
         .await;
     tracing::info!("landfall has stopped; what is unfinished goes on with the next start");
     Ok(())
+}
+
+/// The limits, with no more connections than the system has descriptors for.
+fn limits(limits: Limits) -> Limits {
+    let connections = server::provide_descriptors(limits.connections);
+    if connections < limits.connections {
+        tracing::warn!(
+            wanted = limits.connections,
+            connections,
+            "the system allows few open files, so there are fewer connections at once; raise its limit (ulimit -n)"
+        );
+    }
+    Limits { connections, ..limits }
+}
+
+async fn listen(address: &ListenAddress, flag: &str) -> anyhow::Result<Bound> {
+    server::bind(address)
+        .await
+        .with_context(|| format!("{flag} {address}: the address cannot be listened at"))
 }
 
 /// Puts every later snapshot in force.

@@ -1,7 +1,6 @@
 //! What `serve` was told to do, after everything that was typed has been found to mean something.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,13 +10,20 @@ use landfall_core::receiver::Sender;
 use landfall_core::secret::Secrets;
 
 use crate::registry::RegistryOptions;
-use crate::server::Limits;
+use crate::server::tls::TlsSettings;
+use crate::server::{Limits, ListenAddress};
 
 /// The configuration of a server.
 pub struct Config {
     pub manifests: PathBuf,
     pub data_dir: PathBuf,
-    pub listen: SocketAddr,
+    pub listen: ListenAddress,
+    /// How the webhook door does TLS; `None` for plain HTTP.
+    pub tls: Option<TlsSettings>,
+    /// Whether the webhook door offers HTTP/2.
+    pub http2: bool,
+    /// Where probes are answered beside the webhook door; `None` for nowhere.
+    pub probes: Option<ListenAddress>,
     /// By default the address that is listened at.
     pub base_url: Option<BaseUrl>,
     /// The secrets of the door by type; a sender without one has no receiver there.

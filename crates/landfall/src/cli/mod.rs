@@ -6,6 +6,7 @@ mod output;
 mod receivers;
 mod send;
 mod serve;
+mod tls;
 mod version;
 
 use std::path::PathBuf;

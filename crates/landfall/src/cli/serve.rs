@@ -1,7 +1,6 @@
 //! `landfall serve`: what can be set, and what is meant by it.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -14,9 +13,10 @@ use landfall_core::receiver::Sender;
 use landfall_core::secret::{SecretBytes, Secrets};
 
 use super::UsageError;
+use super::tls::TlsArgs;
 use crate::config::{Config, LogFormat};
 use crate::registry::{RegistryOptions, Url};
-use crate::server::Limits;
+use crate::server::{Limits, ListenAddress};
 
 /// Receive deliveries and follow them up, with resources from a folder of manifests.
 ///
@@ -37,15 +37,27 @@ pub(super) struct ServeArgs {
     /// The folder for the journal, the catalog and the admin socket; made if it does not exist.
     #[arg(long, env = "LANDFALL_DATA_DIR", default_value = "landfall-data", value_name = "DIR")]
     data_dir: PathBuf,
-    /// The address of the webhook door. Others than loopback need --disable-tls.
-    #[arg(long, env = "LANDFALL_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDR")]
-    listen: SocketAddr,
-    /// Serve plain HTTP on an address that others can reach, because something in front of it does TLS.
-    #[arg(long, env = "LANDFALL_DISABLE_TLS")]
-    disable_tls: bool,
+    /// The address of the webhook door; :8080 is every address. Others than loopback do TLS, unless --disable-tls is there.
+    #[arg(long, env = "LANDFALL_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDR",
+          value_parser = ListenAddress::parse)]
+    listen: ListenAddress,
+    #[command(flatten)]
+    tls: TlsArgs,
+    /// Where /healthz and /readyz are answered beside the webhook door, in plain HTTP; 0 for nowhere.
+    #[arg(
+        long,
+        env = "LANDFALL_HEALTH_PROBE_BIND_ADDRESS",
+        default_value = "0",
+        value_name = "ADDR"
+    )]
+    health_probe_bind_address: String,
     /// How long a client may take for the head of a request, for its body, and between two requests on one connection.
     #[arg(long, env = "LANDFALL_CLIENT_TIMEOUT", default_value = "15s", value_name = "DURATION", value_parser = positive_duration)]
     client_timeout: Duration,
+    /// How many connections there are at once, at most.
+    #[arg(long, env = "LANDFALL_MAX_CONNECTIONS", default_value_t = 4096, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: u32,
     /// Where senders reach the webhook door; part of the URLs in the receivers' status. By default the address of --listen.
     #[arg(long, env = "LANDFALL_BASE_URL", value_name = "URL")]
     base_url: Option<String>,
@@ -187,13 +199,10 @@ impl ServeArgs {
     }
 
     fn meaning(self) -> Result<Config, UsageError> {
-        if !self.listen.ip().is_loopback() && !self.disable_tls {
-            return Err(UsageError(format!(
-                "--listen {}: this address can be reached from elsewhere, and this version of landfall serves plain HTTP; \
-                 put a proxy that does TLS in front and add --disable-tls, or listen at 127.0.0.1",
-                self.listen
-            )));
-        }
+        let http2 = self.tls.enable_http2;
+        let tls = self.tls.at(&self.listen)?;
+        let probes = ListenAddress::parse_optional(&self.health_probe_bind_address)
+            .map_err(|error| UsageError(format!("--health-probe-bind-address: {error}")))?;
         let base_url = match &self.base_url {
             None => None,
             Some(text) => Some(BaseUrl::parse(text).map_err(|error| UsageError(format!("--base-url: {error}")))?),
@@ -233,6 +242,9 @@ impl ServeArgs {
             manifests: self.manifests,
             data_dir: self.data_dir,
             listen: self.listen,
+            tls,
+            http2,
+            probes,
             base_url,
             webhook_secrets,
             system_namespace: self.system_resources_namespace,
@@ -261,6 +273,7 @@ impl ServeArgs {
                 count: self.retention_count,
             },
             limits: Limits {
+                connections: self.max_connections as usize,
                 head: self.client_timeout,
                 body: self.client_timeout,
                 ..Limits::default()
