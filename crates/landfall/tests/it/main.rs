@@ -9,6 +9,7 @@
 )]
 
 mod credentials;
+mod deploy;
 mod door;
 mod journal;
 mod kill;
