@@ -408,3 +408,49 @@ fn secrets_that_are_filled_stay_filled() {
         );
     }
 }
+
+#[test]
+fn the_image_is_made_of_what_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let read = |name: &str| std::fs::read_to_string(root.join(name)).unwrap();
+    let (dockerfile, ignored) = (read("Dockerfile"), read(".dockerignore"));
+    let (mut stages, mut copied) = (Vec::new(), 0);
+    for line in dockerfile.lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["FROM", _, "AS", stage] => stages.push(*stage),
+            ["COPY", from, _, _] if from.starts_with("--from=") => {
+                assert!(stages.contains(&from.trim_start_matches("--from=")), "{line}");
+            }
+            ["COPY", sources @ .., _] => {
+                for source in sources {
+                    copied += 1;
+                    assert!(root.join(source).exists(), "{line}: {source} does not exist");
+                    assert!(
+                        ignored.lines().any(|line| line == format!("!{source}")),
+                        "{source} is ignored"
+                    );
+                }
+            }
+            _ => {}
+        }
+    }
+    assert_eq!((stages, copied), (vec!["build"], 4));
+    let profile = "[profile.dist]";
+    assert!(
+        read("Cargo.toml").contains(profile),
+        "the image is built with {profile}"
+    );
+    // A stock Deployment sets arguments alone, and lets the container write to /tmp alone.
+    for line in [
+        "ENTRYPOINT [\"/sbin/tini\", \"--\", \"/manager\"]",
+        "ENV LANDFALL_DATA_DIR=/tmp/landfall",
+        "USER 1000:1000",
+        "WORKDIR /app",
+    ] {
+        assert!(
+            dockerfile.lines().any(|there| there == line),
+            "the Dockerfile has no line {line}"
+        );
+    }
+}
