@@ -19,4 +19,5 @@ mod mirrors;
 mod requests;
 mod retries;
 mod strategies;
+mod terraform;
 mod world;
