@@ -146,6 +146,7 @@ fn every_setting_of_image_updater_is_wired() {
     let mut expected = vec![
         json!({"name": "POD_NAMESPACE", "valueFrom": {"fieldRef": {"fieldPath": "metadata.namespace"}}}),
         json!({"name": "LANDFALL_DATA_DIR", "value": "/data"}),
+        json!({"name": "LANDFALL_MANIFESTS", "value": "/app/manifests"}),
     ];
     for (key, variable) in [
         ("argocd.namespace", "ARGOCD_NAMESPACE"),
@@ -223,6 +224,14 @@ fn files_are_where_image_updater_has_them() {
                 "/data",
                 None,
                 json!({"persistentVolumeClaim": {"claimName": "landfall-data"}})
+            ),
+            (
+                "/app/manifests",
+                None,
+                json!({"projected": {"sources": [
+                    {"configMap": {"name": "landfall-manifests", "optional": true}},
+                    {"secret": {"name": "landfall-manifests", "optional": true}},
+                ]}})
             ),
             ("/tmp", None, json!({"emptyDir": {}})),
             (
@@ -444,7 +453,7 @@ fn the_image_is_made_of_what_is_there() {
     // A stock Deployment sets arguments alone, and lets the container write to /tmp alone.
     for line in [
         "ENTRYPOINT [\"/sbin/tini\", \"--\", \"/manager\"]",
-        "ENV LANDFALL_DATA_DIR=/tmp/landfall",
+        "ENV LANDFALL_DATA_DIR=/tmp/landfall LANDFALL_MANIFESTS=/app/manifests",
         "USER 1000:1000",
         "WORKDIR /app",
     ] {
