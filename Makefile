@@ -6,12 +6,15 @@
 #   make run REGISTRY_PORT=5056       where the registry listens, if 5055 is taken
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build run test check bench torture fuzz clean
+.PHONY: help deps kubernetes build run test check bench torture fuzz clean
 
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # How long each fuzz target runs, in seconds.
 FUZZ_SECONDS ?= 60
+
+# No package of Debian has Terraform. Without it, its tests are left out, and `make test` says so.
+export LANDFALL_WITHOUT_TERRAFORM ?= $(if $(shell command -v terraform),,1)
 
 # The quick start reads these from its environment.
 export ONCE LISTEN REGISTRY_PORT
@@ -23,7 +26,7 @@ export ONCE LISTEN REGISTRY_PORT
 PROGRAMS := docker-registry=docker-registry skopeo=skopeo openssl=openssl htpasswd=apache2-utils cc=gcc
 
 help: ## List these targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 deps: ## Install what is missing for run and test (Debian, Ubuntu); elsewhere, name it.
 	@packages=; programs=; \
@@ -58,6 +61,31 @@ deps: ## Install what is missing for run and test (Debian, Ubuntu); elsewhere, n
 	  exit 1; \
 	fi
 
+# The Kubernetes of the tests: an API server, its etcd and kubectl, of the versions in this go.mod.
+KUBERNETES := crates/harness/kubernetes
+KUBERNETES_BUILT := $(TARGET)/kubernetes/built
+
+kubernetes: ## Build the API server that tests run against, unless KUBEBUILDER_ASSETS names a folder with one.
+ifeq ($(KUBEBUILDER_ASSETS),)
+kubernetes: $(KUBERNETES_BUILT)
+endif
+
+$(KUBERNETES_BUILT): $(KUBERNETES)/go.mod $(KUBERNETES)/go.sum
+	@if ! command -v go >/dev/null 2>&1; then \
+	  echo "==> missing: go, to build the Kubernetes API server that tests run against" >&2; \
+	  echo "    Install Go 1.25 or later (https://go.dev/doc/install), or set KUBEBUILDER_ASSETS to a folder that has" >&2; \
+	  echo "    kube-apiserver, etcd and kubectl." >&2; \
+	  exit 1; \
+	fi
+	@echo "==> building kube-apiserver, etcd and kubectl for the tests (about ten minutes the first time, then never again)"
+	@mkdir -p $(@D)
+	@out="$$(cd $(@D) && pwd)" && cd $(KUBERNETES) && \
+	  version="$$(go list -m -f '{{.Version}}' k8s.io/kubernetes)" && \
+	  go build -trimpath -ldflags '-s -w' -o "$$out/etcd" go.etcd.io/etcd/server/v3 && \
+	  go build -trimpath -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=$$version" -o "$$out/" \
+	    k8s.io/kubernetes/cmd/kube-apiserver k8s.io/kubernetes/cmd/kubectl
+	@touch $@
+
 build: ## Build landfall and the quick start, optimized.
 	@echo "==> building (a few minutes the first time)"
 	@$(CARGO) build --release --locked -p landfall -p landfall-harness --bin landfall --bin quickstart
@@ -65,7 +93,10 @@ build: ## Build landfall and the quick start, optimized.
 run: deps build ## Show landfall at work: a real registry, pushes, and what became of each. ONCE=1 ends by itself.
 	@$(TARGET)/release/quickstart
 
-test: deps ## Run all tests, then the quick start once.
+test: deps kubernetes ## Run all tests, then the quick start once.
+	@if [ -n "$$LANDFALL_WITHOUT_TERRAFORM" ]; then \
+	  echo "==> terraform is not installed: deploy/terraform is NOT tested"; \
+	fi
 	@echo "==> cargo test"
 	@$(CARGO) test --workspace --locked
 	@echo "==> the quick start, once"

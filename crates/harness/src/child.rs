@@ -10,6 +10,16 @@ use anyhow::{Context, Result, bail};
 
 use crate::wait;
 
+/// Becomes the program that it is given, and leaves a watcher behind which kills that program as soon as the standard
+/// input closes, which happens when the harness's process ends, in whatever way. The watcher looks first whether its
+/// parent still is that program: its number may have gone to another process since.
+const BOUND: &str = r#"
+exec 3<&0 </dev/null
+sh -c 'cat >/dev/null; read -r _ _ _ parent _ </proc/self/stat; [ "$parent" = "$1" ] && kill -9 "$1"' sh $$ <&3 >/dev/null 2>&1 &
+exec 3<&-
+exec "$@"
+"#;
+
 /// How much of a log an error shows.
 const TAIL_LINES: usize = 30;
 
@@ -27,6 +37,24 @@ impl Running {
             .stderr(append(stderr)?)
             .spawn();
         child.map(Self).map_err(|error| spawn_error(&program, error))
+    }
+
+    /// Starts `command` as [`spawn`](Self::spawn) does, and sees to it that it ends with the harness's process, even if
+    /// nothing is dropped: for what all tests of a process share.
+    pub(crate) fn spawn_bound(command: &Command, stdout: &Path, stderr: &Path) -> Result<Self> {
+        let program = command.get_program().to_string_lossy().into_owned();
+        let child = Command::new("sh")
+            .args(["-c", BOUND, "sh"])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .stdin(Stdio::piped())
+            .stdout(append(stdout)?)
+            .stderr(append(stderr)?)
+            .spawn();
+        child
+            .map(Self)
+            .with_context(|| format!("cannot run sh to start {program}"))
     }
 
     /// The process id.
@@ -126,6 +154,23 @@ mod tests {
         let id = running.id();
         drop(running);
         assert!(!Path::new(&format!("/proc/{id}")).exists());
+    }
+
+    #[test]
+    fn what_is_bound_ends_with_the_process_that_started_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let script = "echo ready; exec sleep 600";
+        let mut running = Running::spawn_bound(Command::new("sh").args(["-c", script]), &log, &log).unwrap();
+        wait::until(Duration::from_secs(10), "output", || {
+            fs::read(&log).ok().filter(|text| !text.is_empty())
+        })
+        .unwrap();
+        assert_eq!(running.exited(), None);
+        // What the end of a process does to its side of the pipe.
+        drop(running.0.stdin.take());
+        let status = wait::until(Duration::from_secs(10), "the end", || running.exited()).unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9));
     }
 
     #[test]

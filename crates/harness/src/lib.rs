@@ -6,6 +6,7 @@
 //!
 //! - [`Registry`]: a real `docker-registry`, with auth, notifications and an access log to count requests in;
 //! - [`CountingProxy`]: stands between landfall and a registry, records, and injects failures and delays;
+//! - [`ApiServer`]: a real `kube-apiserver` with its `etcd`, and `kubectl` to ask it with;
 //! - [`ImageSpec`], [`oci_layout`], [`push`]: deterministic images, by `skopeo` or by a fast uploader;
 //! - [`Landfall`]: the binary as a process that can be killed and restarted;
 //! - [`http`], [`manifests`], [`wait`]: deliveries, resource files, and waiting without guessing.
@@ -16,6 +17,7 @@ pub mod counting_proxy;
 mod credentials;
 pub mod http;
 pub mod image;
+mod kubernetes;
 pub mod manifests;
 pub mod oci_layout;
 mod port;
@@ -29,6 +31,7 @@ pub use access_log::RequestLine;
 pub use counting_proxy::{CountingProxy, Rule};
 pub use credentials::Credentials;
 pub use image::{Digest, ImageSpec, Manifest, Platform};
+pub use kubernetes::ApiServer;
 pub use port::free_port;
 pub use process::Landfall;
 pub use push::Uploader;

@@ -9,6 +9,7 @@
 )]
 
 mod credentials;
+mod deploy;
 mod door;
 mod journal;
 mod kill;
@@ -18,4 +19,5 @@ mod mirrors;
 mod requests;
 mod retries;
 mod strategies;
+mod terraform;
 mod world;
