@@ -21,6 +21,7 @@ pub mod pace;
 pub mod receiver;
 pub mod refresh;
 pub mod selection;
+pub mod silence;
 pub mod target;
 
 pub mod go;
