@@ -1,6 +1,8 @@
 //! Decides whether a request was sent by whom it claims: the only way from bytes to a delivery. It must not know sockets.
 
+use crate::receiver::host::authority;
 use crate::receiver::{Receiver, ReceiverName, Sender};
+use crate::secret::SecretAge;
 
 /// What a request brought before anyone vouched for it.
 #[derive(Clone)]
@@ -42,7 +44,9 @@ pub struct Delivery {
     receiver: ReceiverName,
     sender: Sender,
     entrance: Entrance,
+    secret: Option<SecretAge>,
     headers: Vec<(String, String)>,
+    registry: Option<String>,
     body: Vec<u8>,
 }
 
@@ -56,11 +60,16 @@ pub enum Entrance {
 }
 
 impl Delivery {
-    pub(crate) fn proved(receiver: &Receiver, request: Unverified) -> Self {
+    pub(crate) fn proved(receiver: &Receiver, secret: Option<SecretAge>, request: Unverified) -> Self {
+        // Of the query, which may hold the secret, nothing else is taken along; and of this, neither user nor path.
+        let registry = request.parameter("registry_url").map(authority);
+        let registry = registry.filter(|host| !host.is_empty()).map(str::to_owned);
         Self {
             receiver: receiver.name().clone(),
             sender: receiver.sender(),
             entrance: receiver.entrance(),
+            secret,
+            registry,
             headers: request.headers.into_iter().map(presentable).collect(),
             body: request.body,
         }
@@ -81,6 +90,24 @@ impl Delivery {
         self.entrance
     }
 
+    /// Which secret its sender has shown; none where the path was the proof, or none is asked for.
+    pub fn secret(&self) -> Option<SecretAge> {
+        self.secret
+    }
+
+    /// The host of the registry, with its port if need be, where whoever configured the sender wrote it into the receiver's
+    /// URL as `registry_url`. It stands above whatever the sender itself says.
+    pub fn registry(&self) -> Option<&str> {
+        self.registry.as_deref()
+    }
+
+    /// The first value of a header that is fit to be kept, empty where there is none; `name` in lower case.
+    pub fn header(&self, name: &str) -> &str {
+        let kept = |given: &str| given == name && KEPT_HEADERS.contains(&given);
+        let value = self.headers.iter().find(|(given, _)| kept(given));
+        value.map(|(_, value)| value.as_str()).unwrap_or_default()
+    }
+
     /// Headers fit to be kept and shown: a value that could be a secret is replaced.
     pub fn headers(&self) -> &[(String, String)] {
         &self.headers
@@ -94,9 +121,10 @@ impl Delivery {
 
 /// Headers that carry no secret with any sender. A list of what may be kept rather than of what may not: a header that
 /// nobody thought of stays out.
-const KEPT_HEADERS: [&str; 18] = [
+const KEPT_HEADERS: [&str; 20] = [
     "accept",
     "accept-encoding",
+    "aeg-event-type",
     "ce-id",
     "ce-source",
     "ce-specversion",
@@ -111,6 +139,7 @@ const KEPT_HEADERS: [&str; 18] = [
     "user-agent",
     "x-event-key",
     "x-github-delivery",
+    "x-github-enterprise-host",
     "x-github-event",
     "x-registry-type",
 ];

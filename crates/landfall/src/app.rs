@@ -50,7 +50,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let by_type: HashMap<Sender, Receiver> = config
         .webhook_secrets
         .into_iter()
-        .map(|(sender, secret)| (sender, Receiver::by_type(sender, secret)))
+        .map(|(sender, secrets)| (sender, Receiver::by_type(sender, secrets)))
         .collect();
 
     let live = Arc::new(ArcSwap::from_pointee(Live::default()));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use landfall_core::door::BaseUrl;
 use landfall_core::journal::{Retention, RetryPolicy};
 use landfall_core::receiver::Sender;
-use landfall_core::secret::SecretBytes;
+use landfall_core::secret::Secrets;
 
 use crate::registry::RegistryOptions;
 use crate::server::tls::TlsSettings;
@@ -28,7 +28,7 @@ pub struct Config {
     /// By default the address that is listened at.
     pub base_url: Option<BaseUrl>,
     /// The secrets of the door by type; a sender without one has no receiver there.
-    pub webhook_secrets: HashMap<Sender, SecretBytes>,
+    pub webhook_secrets: HashMap<Sender, Secrets>,
     pub system_namespace: String,
     pub shared_namespace: Option<String>,
     pub registry: RegistryOptions,

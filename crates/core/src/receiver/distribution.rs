@@ -5,6 +5,7 @@
 use jiff::Timestamp;
 
 use super::payload::{Object, parse};
+use super::push::{Part, gathered, no_version};
 use super::{Contents, Malformed, Report};
 use crate::artifact::{Digest, Tag};
 use crate::delivery::Delivery;
@@ -16,60 +17,37 @@ use crate::repository::ImageRepository;
 pub(super) fn read(delivery: &Delivery) -> Result<Contents, Malformed> {
     let payload = parse(delivery.body())?;
     let payload = Object::root(&payload)?;
-    let mut contents = Contents::default();
-    let (mut readable, mut first_problem) = (0_usize, None);
-    for event in payload.objects("events")? {
-        match report(&event)? {
-            Reading::Report(report) => contents.reports.push(report),
-            Reading::NotOurs(reason) => contents.set_aside(reason),
-            Reading::Unusable(problem) => {
-                contents.set_aside(format!("an event cannot be used: {problem}"));
-                first_problem.get_or_insert(problem);
-                continue;
-            }
-        }
-        readable += 1;
+    let events = payload.objects("events")?;
+    if events.is_empty() {
+        return Ok(Contents::nothing("the envelope holds no events"));
     }
-    match first_problem {
-        Some(problem) if readable == 0 => return Err(Malformed::Unusable(problem)),
-        None if readable == 0 => contents.set_aside("the envelope holds no events"),
-        _ => {}
-    }
-    Ok(contents)
+    gathered(events.iter().map(report).collect::<Result<Vec<Part>, _>>()?)
 }
 
-enum Reading {
-    Report(Report),
-    NotOurs(String),
-    Unusable(String),
-}
-
-fn report(event: &Object<'_>) -> Result<Reading, Malformed> {
+fn report(event: &Object<'_>) -> Result<Part, Malformed> {
     let action = event.text("action")?;
     if action != "push" {
-        return Ok(Reading::NotOurs(format!("action {action:?} is not a push")));
+        return Ok(Part::NotOurs(format!("action {action:?} is not a push")));
     }
     let Some(target) = event.object("target")? else {
-        return Ok(Reading::Unusable("target not found".to_owned()));
+        return Ok(Part::Unusable("target not found".to_owned()));
     };
     let media_type = target.text("mediaType")?;
     if !is_manifest(media_type) {
-        return Ok(Reading::NotOurs(
+        return Ok(Part::NotOurs(
             "a blob was pushed, which is part of a push and not its end".to_owned(),
         ));
     }
     let tag = target.text("tag")?;
-    if tag.is_empty() {
-        return Ok(Reading::NotOurs(
-            "a manifest without a tag was pushed, such as one platform of an index".to_owned(),
-        ));
+    if let Some(reason) = no_version(tag) {
+        return Ok(Part::NotOurs(reason.to_owned()));
     }
     Ok(match pushed(event, &target, tag)? {
-        Ok(pushed) => Reading::Report(Report {
+        Ok(pushed) => Part::Report(Report {
             sender_id: Some(event.text("id")?).filter(|id| !id.is_empty()).map(str::to_owned),
             event: Event::ArtifactPushed(pushed),
         }),
-        Err(problem) => Reading::Unusable(problem),
+        Err(problem) => Part::Unusable(problem),
     })
 }
 

@@ -2,6 +2,7 @@
 //! Shape: <https://docs.docker.com/docker-hub/repos/manage/webhooks/>. It has no event type, id, digest or signature.
 
 use super::payload::{Object, parse};
+use super::push::no_version;
 use super::{Contents, Malformed, Report};
 use crate::artifact::Tag;
 use crate::delivery::{Delivery, Entrance};
@@ -18,6 +19,9 @@ pub(super) fn read(delivery: &Delivery) -> Result<Contents, Malformed> {
         Some(push) => (push.text("tag")?, push.text("media_type")?),
         None => ("", ""),
     };
+    if let Some(reason) = no_version(tag).filter(|_| !tag.is_empty()) {
+        return Ok(Contents::nothing(reason));
+    }
     let tag = match (tag, delivery.entrance()) {
         ("", Entrance::Type) => return Err(Malformed::Missing("tag")),
         ("", Entrance::Path) => None,

@@ -1,8 +1,20 @@
 //! Decides what a sender's message says: one file per sender, each from a delivery to events, or to why there are none.
 
+mod aliyun_acr;
+mod azure;
+mod cloudevents;
 mod distribution;
 mod dockerhub;
+mod ecr;
+mod eventbridge;
+mod github;
+pub mod handshake;
+mod harbor;
+pub(crate) mod host;
 pub mod payload;
+mod proof;
+mod push;
+mod quay;
 
 use std::fmt;
 
@@ -10,7 +22,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::delivery::{Delivery, Entrance, Rejected, Unverified};
 use crate::event::Event;
-use crate::secret::SecretBytes;
+use crate::secret::Secrets;
+use proof::Proof;
 
 /// The systems that post to us. Adding one is a variant here, a file beside this one and a folder of fixtures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -20,17 +33,49 @@ pub enum Sender {
     DockerHub,
     /// CNCF Distribution's notifications, also those of registries built on it.
     Distribution,
+    /// GitHub's webhooks, of which the events of packages are read.
+    GitHub,
+    /// Harbor's webhooks, in either of their formats.
+    Harbor,
+    /// Quay's notifications, of quay.io and self-hosted.
+    Quay,
+    /// The triggers of Alibaba Cloud's Container Registry.
+    #[serde(rename = "aliyun-acr")]
+    AliyunAcr,
+    /// Azure Container Registry's webhooks, and its events by Event Grid.
+    Azure,
+    /// CloudEvents over HTTP: transformed events of ECR, Zot, Harbor, Azure, and whatever else tells of an image.
+    CloudEvents,
+    /// Events of ECR as EventBridge has them.
+    EventBridge,
 }
 
 impl Sender {
     /// Every sender that this version understands.
-    pub const ALL: [Self; 2] = [Self::DockerHub, Self::Distribution];
+    pub const ALL: [Self; 9] = [
+        Self::DockerHub,
+        Self::Distribution,
+        Self::GitHub,
+        Self::Harbor,
+        Self::Quay,
+        Self::AliyunAcr,
+        Self::Azure,
+        Self::CloudEvents,
+        Self::EventBridge,
+    ];
 
-    /// The segment of the path door, which is also the field of a `ProjectConfig`'s receiver.
+    /// The segment of the path door, which is also the field of a `ProjectConfig`'s receiver where Kargo has that sender.
     pub fn path_segment(self) -> &'static str {
         match self {
             Self::DockerHub => "dockerhub",
             Self::Distribution => "distribution",
+            Self::GitHub => "github",
+            Self::Harbor => "harbor",
+            Self::Quay => "quay",
+            Self::AliyunAcr => "aliyun-acr",
+            Self::Azure => "azure",
+            Self::CloudEvents => "cloudevents",
+            Self::EventBridge => "eventbridge",
         }
     }
 
@@ -39,6 +84,13 @@ impl Sender {
         match self {
             Self::DockerHub => "docker.io",
             Self::Distribution => "distribution",
+            Self::GitHub => "ghcr.io",
+            Self::Harbor => "harbor",
+            Self::Quay => "quay.io",
+            Self::AliyunAcr => "aliyun-acr",
+            Self::Azure => "acr",
+            Self::CloudEvents => "cloudevents",
+            Self::EventBridge => "eventbridge",
         }
     }
 
@@ -48,10 +100,12 @@ impl Sender {
     }
 
     /// Where the sender shows a shared secret at the door by type.
-    fn proof(self, secret: SecretBytes) -> Proof {
+    fn proof(self, secrets: Secrets) -> Proof {
         match self {
-            Self::DockerHub => Proof::QuerySecret(secret),
-            Self::Distribution => Proof::Authorization(secret),
+            Self::DockerHub | Self::Quay | Self::AliyunAcr => Proof::QuerySecret(secrets),
+            Self::Distribution | Self::Harbor | Self::Azure => Proof::Authorization(secrets),
+            Self::GitHub => Proof::HubSignature(secrets),
+            Self::CloudEvents | Self::EventBridge => Proof::QueryOrHeader(secrets),
         }
     }
 }
@@ -82,17 +136,6 @@ pub enum Reach {
     Project(String),
 }
 
-/// What a request has to show.
-#[derive(Clone, Debug)]
-enum Proof {
-    /// That it found the unguessable path; finding the receiver was the proof.
-    Path,
-    /// The secret as query parameter `secret`.
-    QuerySecret(SecretBytes),
-    /// The secret as the whole value of the header `Authorization`.
-    Authorization(SecretBytes),
-}
-
 /// A configured endpoint for one sender.
 #[derive(Clone, Debug)]
 pub struct Receiver {
@@ -115,13 +158,22 @@ impl Receiver {
         }
     }
 
-    /// A receiver of the door by type, with the secret that its sender shows.
-    pub fn by_type(sender: Sender, secret: SecretBytes) -> Self {
+    /// A receiver of the door by type, with the secrets that its sender may show.
+    pub fn by_type(sender: Sender, secrets: Secrets) -> Self {
+        Self::of_type(sender, sender.proof(secrets))
+    }
+
+    /// A receiver of the door by type that asks for no secret: whoever reaches it can post.
+    pub fn open_by_type(sender: Sender) -> Self {
+        Self::of_type(sender, Proof::Open)
+    }
+
+    fn of_type(sender: Sender, proof: Proof) -> Self {
         Self {
             name: ReceiverName(format!("type {}", sender.type_name())),
             sender,
             entrance: Entrance::Type,
-            proof: sender.proof(secret),
+            proof,
             reach: Reach::Everywhere,
         }
     }
@@ -148,16 +200,8 @@ impl Receiver {
 
     /// Turns a request into a delivery if it shows the receiver's proof.
     pub fn authenticate(&self, request: Unverified) -> Result<Delivery, Rejected> {
-        let proved = match &self.proof {
-            Proof::Path => true,
-            Proof::QuerySecret(secret) => secret.matches(request.parameter("secret").unwrap_or_default().as_bytes()),
-            Proof::Authorization(secret) => secret.matches(request.header("authorization").unwrap_or_default()),
-        };
-        if proved {
-            Ok(Delivery::proved(self, request))
-        } else {
-            Err(Rejected)
-        }
+        let secret = self.proof.of(&request)?;
+        Ok(Delivery::proved(self, secret, request))
     }
 }
 
@@ -180,6 +224,14 @@ pub struct Report {
 }
 
 impl Contents {
+    /// Nothing of interest at all, and why.
+    fn nothing(reason: impl Into<String>) -> Self {
+        Self {
+            reports: Vec::new(),
+            set_aside: vec![reason.into()],
+        }
+    }
+
     fn set_aside(&mut self, reason: impl Into<String>) {
         let reason = reason.into();
         if !self.set_aside.contains(&reason) {
@@ -202,11 +254,32 @@ pub enum Malformed {
     Unusable(String),
 }
 
+/// Refuses other content types at the door by type, as Image Updater does for some senders; Kargo does not look at them.
+fn insist_on_content_type(delivery: &Delivery, accepted: &[&str]) -> Result<(), Malformed> {
+    let given = delivery.header("content-type");
+    let lower = given.to_ascii_lowercase();
+    let is_accepted = accepted.iter().any(|accepted| lower.contains(accepted));
+    match delivery.entrance() {
+        Entrance::Type if !is_accepted => Err(Malformed::Unusable(format!("invalid content type: {given}"))),
+        Entrance::Type | Entrance::Path => Ok(()),
+    }
+}
+
+/// What GitHub and Azure are told when they only try whether somebody is there; Kargo's words.
+const PING: &str = "ping event received, webhook is configured correctly";
+
 /// Reads what a delivery says.
 pub fn read(delivery: &Delivery) -> Result<Contents, Malformed> {
     match delivery.sender() {
         Sender::DockerHub => dockerhub::read(delivery),
         Sender::Distribution => distribution::read(delivery),
+        Sender::GitHub => github::read(delivery),
+        Sender::Harbor => harbor::read(delivery),
+        Sender::Quay => quay::read(delivery),
+        Sender::AliyunAcr => aliyun_acr::read(delivery),
+        Sender::Azure => azure::read(delivery),
+        Sender::CloudEvents => cloudevents::read(delivery),
+        Sender::EventBridge => eventbridge::read(delivery),
     }
 }
 

@@ -16,14 +16,28 @@ pub struct Object<'a> {
 
 /// Parses a whole body. Nesting is bounded by `serde_json`'s limit of 128 levels.
 pub fn parse(body: &[u8]) -> Result<Value, Malformed> {
-    let value: Value = serde_json::from_slice(body).map_err(|error| Malformed::Payload(error.to_string()))?;
-    match value {
-        Value::Object(_) => Ok(value),
+    let value = parse_any(body)?;
+    Object::root(&value)?;
+    Ok(value)
+}
+
+/// Parses a whole body of a sender that also posts lists.
+pub(super) fn parse_any(body: &[u8]) -> Result<Value, Malformed> {
+    serde_json::from_slice(body).map_err(|error| Malformed::Payload(error.to_string()))
+}
+
+/// The objects of a body that is a list of them, each to be read by itself.
+pub(super) fn items(list: &[Value]) -> impl Iterator<Item = Result<Object<'_>, Malformed>> {
+    list.iter().enumerate().map(|(index, item)| match item {
+        Value::Object(fields) => Ok(Object {
+            fields,
+            place: format!("[{index}]"),
+        }),
         other => Err(Malformed::Payload(format!(
-            "the payload must be a JSON object, not {}",
-            kind(&other)
+            "[{index}] must be an object, not {}",
+            kind(other)
         ))),
-    }
+    })
 }
 
 impl<'a> Object<'a> {
@@ -48,6 +62,46 @@ impl<'a> Object<'a> {
             Some(Value::String(text)) => Ok(text),
             Some(other) => Err(self.wrong(name, "a string", other)),
         }
+    }
+
+    /// A text field where whatever else it may be counts as absent: the fields of data that nobody has specified.
+    pub(super) fn text_if_any(&self, name: &str) -> &'a str {
+        self.field(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// A list of texts, `null` being an empty one as with Go; empty where it is absent or `null`.
+    pub(super) fn texts(&self, name: &str) -> Result<Vec<&'a str>, Malformed> {
+        let items = match self.field(name) {
+            None => return Ok(Vec::new()),
+            Some(Value::Array(items)) => items,
+            Some(other) => return Err(self.wrong(name, "a list", other)),
+        };
+        let text = |(index, item): (usize, &'a Value)| match item {
+            Value::Null => Ok(""),
+            Value::String(text) => Ok(text.as_str()),
+            other => Err(Malformed::Payload(format!(
+                "{}[{index}] must be a string, not {}",
+                self.place_of(name),
+                kind(other)
+            ))),
+        };
+        items.iter().enumerate().map(text).collect()
+    }
+
+    /// A whole number; `None` where it is absent or `null`.
+    pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, Malformed> {
+        match self.field(name) {
+            None => Ok(None),
+            Some(value) => value
+                .as_i64()
+                .map(Some)
+                .ok_or_else(|| self.wrong(name, "a whole number", value)),
+        }
+    }
+
+    /// Whether the field is there and not `null`.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.field(name).is_some()
     }
 
     /// An object field; `None` where it is absent or `null`.

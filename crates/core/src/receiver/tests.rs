@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use hmac::{Hmac, KeyInit as _, Mac as _};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
+use sha2::Sha256;
 
 use super::*;
 use crate::door::{BaseUrl, PathDoor};
+use crate::secret::{SecretAge, SecretBytes};
 
 /// What every fixture's receiver was configured with; `fixtures/receivers/README.md` says so too.
 const SECRET: &str = "only-for-fixtures";
@@ -82,6 +85,13 @@ fn receiver(sender: Sender, entrance: &str, recorded: &Recorded) -> Result<Recei
             let name = match sender {
                 Sender::DockerHub => "hub",
                 Sender::Distribution => "registry",
+                Sender::GitHub => "packages",
+                Sender::Harbor => "harbor",
+                Sender::Quay => "quay",
+                Sender::AliyunAcr => "aliyun",
+                Sender::Azure => "azure",
+                Sender::CloudEvents => "events",
+                Sender::EventBridge => "ecr",
             };
             let base = BaseUrl::parse("https://hooks.example.com").unwrap();
             let door = PathDoor::derive(&base, sender, PROJECT, name, &secret);
@@ -97,7 +107,7 @@ fn receiver(sender: Sender, entrance: &str, recorded: &Recorded) -> Result<Recei
             if recorded.path != "/webhook" || named != Some(sender) {
                 return Err(format!("the target must be /webhook?type={}", sender.type_name()));
             }
-            Ok(Receiver::by_type(sender, secret))
+            Ok(Receiver::by_type(sender, secret.into()))
         }
         other => Err(format!("{other:?} is no entrance")),
     }
@@ -207,36 +217,52 @@ fn events_come_back_from_the_journal_as_they_were() {
     assert!(events > 0);
 }
 
-/// Receivers of every sender at both doors, each with the headers and the query that prove it.
-fn receivers() -> Vec<(Receiver, Unverified)> {
-    let proof = Unverified {
-        headers: vec![("authorization".to_owned(), SECRET.into())],
-        query: vec![("secret".to_owned(), SECRET.to_owned())],
-        body: Vec::new(),
-    };
+/// Receivers of every sender at both doors.
+fn receivers() -> Vec<Receiver> {
     let by_path = |sender| Receiver::by_path(ReceiverName("r".to_owned()), sender, Reach::Everywhere);
     Sender::ALL
         .into_iter()
-        .flat_map(|sender| [by_path(sender), Receiver::by_type(sender, SECRET.into())])
-        .map(|receiver| (receiver, proof.clone()))
+        .flat_map(|sender| [by_path(sender), Receiver::by_type(sender, Secrets::only(SECRET.into()))])
         .collect()
+}
+
+/// A request that proves itself to every receiver, and brings what some want to know before they read the body.
+fn proving(body: &[u8]) -> Unverified {
+    let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+    Unverified {
+        headers: vec![
+            header("authorization", SECRET),
+            header("x-hub-signature-256", &signature(SECRET, body)),
+            header("content-type", "application/json"),
+            header("x-github-event", "package"),
+        ],
+        query: vec![("secret".to_owned(), SECRET.to_owned())],
+        body: body.to_vec(),
+    }
+}
+
+/// As GitHub signs.
+fn signature(secret: &str, body: &[u8]) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(body);
+    let digits: String = mac
+        .finalize()
+        .into_bytes()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    format!("sha256={digits}")
 }
 
 fn read_everywhere(body: &[u8]) -> Vec<Result<Contents, Malformed>> {
     receivers()
         .into_iter()
-        .map(|(receiver, proof)| {
-            let request = Unverified {
-                body: body.to_vec(),
-                ..proof
-            };
-            read(&receiver.authenticate(request).unwrap())
-        })
+        .map(|receiver| read(&receiver.authenticate(proving(body)).unwrap()))
         .collect()
 }
 
 /// Fields that senders know, so that arbitrary JSON comes far enough to matter.
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 55] = [
     "events",
     "action",
     "target",
@@ -257,6 +283,41 @@ const FIELDS: [&str; 20] = [
     "EVENTS",
     "Tag",
     "callback_url",
+    "package",
+    "registry_package",
+    "package_type",
+    "package_version",
+    "package_url",
+    "container_metadata",
+    "owner",
+    "login",
+    "type",
+    "event_data",
+    "resources",
+    "resource_url",
+    "repo_full_name",
+    "occur_at",
+    "updated_tags",
+    "docker_url",
+    "region",
+    "specversion",
+    "source",
+    "subject",
+    "data",
+    "repositoryName",
+    "imageTag",
+    "registryUrl",
+    "registryId",
+    "reference",
+    "eventType",
+    "detail",
+    "detail-type",
+    "repository-name",
+    "image-tag",
+    "action-type",
+    "result",
+    "account",
+    "manifest",
 ];
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -267,6 +328,25 @@ fn any_json() -> impl Strategy<Value = Value> {
         Just("shop/api".to_owned()),
         Just("registry.example.com:5000".to_owned()),
         Just("http://x/".to_owned()),
+        proptest::sample::select(vec![
+            "1.0",
+            "published",
+            "container",
+            "PUSH_ARTIFACT",
+            "SUCCESS",
+            "PUSH",
+            "aws.ecr",
+            "ECR Image Action",
+            "eu-central-1",
+            "123456789012",
+            "com.amazon.ecr.image.push",
+            "harbor.artifact.pushed",
+            "zotregistry.image.updated",
+            "Microsoft.ContainerRegistry.ImagePushed",
+            "example.image.pushed",
+            "urn:aws:ecr:eu-central-1:1:repository/a/b",
+        ])
+        .prop_map(str::to_owned),
     ];
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -306,6 +386,44 @@ fn any_header_name() -> impl Strategy<Value = String> {
     ]
 }
 
+/// Every sender's receiver while its secret is changed, asked with either secret, with another one, and with none.
+#[test]
+fn deliveries_say_which_secret_was_shown() {
+    let secrets = Secrets::rotating("new".into(), "old".into());
+    for sender in Sender::ALL {
+        let receiver = Receiver::by_type(sender, secrets.clone());
+        for (secret, expected) in [
+            (Some("new"), Ok(Some(SecretAge::Current))),
+            (Some("old"), Ok(Some(SecretAge::Previous))),
+            (Some("older"), Err(Rejected)),
+            (Some(""), Err(Rejected)),
+            (None, Err(Rejected)),
+        ] {
+            let shown = receiver.authenticate(showing(secret)).map(|delivery| delivery.secret());
+            assert_eq!(shown, expected, "{sender} {secret:?}");
+        }
+        let open = Receiver::open_by_type(sender);
+        let shown = open.authenticate(showing(None)).map(|delivery| delivery.secret());
+        assert_eq!(shown, Ok(None), "{sender}");
+        assert_eq!((open.name(), open.entrance()), (receiver.name(), receiver.entrance()));
+    }
+}
+
+/// A request that shows a secret in every way that a sender has.
+fn showing(secret: Option<&str>) -> Unverified {
+    let mut request = proving(b"{}");
+    let shown = ["authorization", "x-hub-signature-256"];
+    request.headers.retain(|(name, _)| !shown.contains(&name.as_str()));
+    request.query.clear();
+    if let Some(secret) = secret {
+        request.headers.push(("authorization".to_owned(), secret.into()));
+        let signature = signature(secret, &request.body).into_bytes();
+        request.headers.push(("x-hub-signature-256".to_owned(), signature));
+        request.query.push(("secret".to_owned(), secret.to_owned()));
+    }
+    request
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_read_without_a_panic(body in proptest::collection::vec(any::<u8>(), 0..256)) {
@@ -341,16 +459,19 @@ proptest! {
                 || name.starts_with("ce-")
                 || ["accept-encoding", "content-length", "content-type", "transfer-encoding", "user-agent"].contains(&name)
                 || ["x-event-key", "x-github-delivery", "x-github-event", "x-registry-type"].contains(&name)
+                || ["aeg-event-type", "x-github-enterprise-host"].contains(&name)
         };
         let marked = format!("{before}hunter2");
         let offered: Vec<(String, Vec<u8>)> =
             names.iter().filter(|name| !harmless(name)).map(|name| (name.clone(), marked.clone().into_bytes())).collect();
-        for (receiver, proof) in receivers() {
-            let mut request = proof;
+        for receiver in receivers() {
+            let mut request = proving(b"{}");
             request.headers.extend(offered.clone());
             request.query.push(("token".to_owned(), marked.clone()));
+            request.query.push(("registry_url".to_owned(), "https://user:hunter2@registry.example.com/hunter2".to_owned()));
             let delivery = receiver.authenticate(request).unwrap();
-            let kept: Vec<&str> = delivery.headers().iter().skip(1).map(|(name, _)| name.as_str()).collect();
+            prop_assert_eq!(delivery.registry(), Some("registry.example.com"));
+            let kept: Vec<&str> = delivery.headers().iter().skip(4).map(|(name, _)| name.as_str()).collect();
             let given: Vec<&str> = offered.iter().map(|(name, _)| name.as_str()).collect();
             prop_assert_eq!(kept, given);
             let shown = format!("{delivery:?} {:?} {:?}", delivery.headers(), receiver);

@@ -10,7 +10,7 @@ use landfall_core::door::BaseUrl;
 use landfall_core::go::duration::parse_duration;
 use landfall_core::journal::{Backoff, Retention, RetryPolicy};
 use landfall_core::receiver::Sender;
-use landfall_core::secret::SecretBytes;
+use landfall_core::secret::{SecretBytes, Secrets};
 
 use super::UsageError;
 use super::tls::TlsArgs;
@@ -69,6 +69,42 @@ pub(super) struct ServeArgs {
         value_name = "SECRET"
     )]
     distribution_webhook_secret: Option<String>,
+    /// The secret of deliveries to /webhook?type=ghcr.io, which are signed with it.
+    #[arg(long, env = "GHCR_WEBHOOK_SECRET", hide_env_values = true, value_name = "SECRET")]
+    ghcr_webhook_secret: Option<String>,
+    /// The secret of deliveries to /webhook?type=quay.io, which come with it in the query as `secret`.
+    #[arg(long, env = "QUAY_WEBHOOK_SECRET", hide_env_values = true, value_name = "SECRET")]
+    quay_webhook_secret: Option<String>,
+    /// The secret of deliveries to /webhook?type=harbor, which come with it as the header Authorization.
+    #[arg(long, env = "HARBOR_WEBHOOK_SECRET", hide_env_values = true, value_name = "SECRET")]
+    harbor_webhook_secret: Option<String>,
+    /// The secret of deliveries to /webhook?type=aliyun-acr, which come with it in the query as `secret`.
+    #[arg(
+        long,
+        env = "ALIYUN_ACR_WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    aliyun_acr_webhook_secret: Option<String>,
+    /// The secret of deliveries to /webhook?type=acr, which come with it as the header Authorization.
+    #[arg(long, env = "ACR_WEBHOOK_SECRET", hide_env_values = true, value_name = "SECRET")]
+    acr_webhook_secret: Option<String>,
+    /// The secret of deliveries to /webhook?type=cloudevents, in the query as `secret` or as the header X-Webhook-Secret.
+    #[arg(
+        long,
+        env = "CLOUDEVENTS_WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    cloudevents_webhook_secret: Option<String>,
+    /// The secret of deliveries to /webhook?type=eventbridge, in the query as `secret` or as the header X-Webhook-Secret.
+    #[arg(
+        long,
+        env = "EVENTBRIDGE_WEBHOOK_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    eventbridge_webhook_secret: Option<String>,
     /// The namespace of the Secrets of the ClusterConfig's receivers.
     #[arg(
         long,
@@ -164,24 +200,27 @@ impl ServeArgs {
             Some(text) => Some(BaseUrl::parse(text).map_err(|error| UsageError(format!("--base-url: {error}")))?),
         };
         let secrets = [
-            (Sender::DockerHub, "--docker-webhook-secret", self.docker_webhook_secret),
-            (
-                Sender::Distribution,
-                "--distribution-webhook-secret",
-                self.distribution_webhook_secret,
-            ),
+            (Sender::DockerHub, "docker", self.docker_webhook_secret),
+            (Sender::Distribution, "distribution", self.distribution_webhook_secret),
+            (Sender::GitHub, "ghcr", self.ghcr_webhook_secret),
+            (Sender::Quay, "quay", self.quay_webhook_secret),
+            (Sender::Harbor, "harbor", self.harbor_webhook_secret),
+            (Sender::AliyunAcr, "aliyun-acr", self.aliyun_acr_webhook_secret),
+            (Sender::Azure, "acr", self.acr_webhook_secret),
+            (Sender::CloudEvents, "cloudevents", self.cloudevents_webhook_secret),
+            (Sender::EventBridge, "eventbridge", self.eventbridge_webhook_secret),
         ];
         let mut webhook_secrets = HashMap::new();
-        for (sender, flag, secret) in secrets {
+        for (sender, name, secret) in secrets {
             match secret.as_deref() {
                 None => {}
                 Some("") => {
                     return Err(UsageError(format!(
-                        "{flag}: an empty secret proves nothing; leave it out"
+                        "--{name}-webhook-secret: an empty secret proves nothing; leave it out"
                     )));
                 }
                 Some(secret) => {
-                    webhook_secrets.insert(sender, SecretBytes::from(secret));
+                    webhook_secrets.insert(sender, Secrets::only(SecretBytes::from(secret)));
                 }
             }
         }

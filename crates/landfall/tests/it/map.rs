@@ -90,7 +90,16 @@ fn architecture_names_every_module() {
 }
 
 /// What decisions may be made with: time, regular expressions, serialization, hashes, errors. No runtime, no sockets.
-const CORE_DEPENDENCIES: [&str; 7] = ["jiff", "regex", "serde", "serde_json", "sha2", "subtle", "thiserror"];
+const CORE_DEPENDENCIES: [&str; 8] = [
+    "hmac",
+    "jiff",
+    "regex",
+    "serde",
+    "serde_json",
+    "sha2",
+    "subtle",
+    "thiserror",
+];
 
 #[test]
 fn the_core_depends_on_its_allow_list_alone() {
