@@ -1,12 +1,10 @@
 //! Puts the parts together and runs them: the one place that knows all of them.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
 use landfall_core::door::BaseUrl;
-use landfall_core::receiver::{Receiver, Sender};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 
@@ -21,9 +19,10 @@ use crate::pipeline::Pipeline;
 use crate::reconfigure::Reconfigurer;
 use crate::registry::RegistryClient;
 use crate::resources::manifests::{self, Snapshot};
-use crate::server;
+use crate::server::{self, Bound, ListenAddress};
 use crate::statuses::Statuses;
 use crate::store::Store;
+use crate::webhook_secrets::WebhookSecrets;
 
 /// Chooses the one library that does cryptography, before anything needs it.
 pub fn install_crypto() {
@@ -38,21 +37,19 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         config.tls.is_none() && config.probes.is_none(),
         "TLS and a listener for probes are not served yet; add --disable-tls"
     );
+    let webhook_secrets = Arc::new(WebhookSecrets::open(config.webhook_secrets)?);
     let store = Store::open(&config.data_dir)?;
     let snapshot = manifests::watch(&config.manifests)?;
-    let listener = server::bind(&config.listen)
-        .await
-        .with_context(|| format!("--listen {}: the address cannot be listened at", config.listen))?;
-    let base_url = match config.base_url {
-        Some(base_url) => base_url,
-        None => BaseUrl::parse(&format!("http://{}", listener.address)).context("the base URL")?,
+    let listener = match &config.listen {
+        Some(address) => Some(open_door(address).await?),
+        None => None,
     };
-    let by_type: HashMap<Sender, Receiver> = config
-        .webhook_secrets
-        .into_iter()
-        .map(|(sender, secrets)| (sender, Receiver::by_type(sender, secrets)))
-        .collect();
-
+    let base_url = match (config.base_url, &listener) {
+        (Some(base_url), _) => base_url,
+        (None, Some(listener)) => BaseUrl::parse(&format!("http://{}", listener.address)).context("the base URL")?,
+        // Nobody can post there, and nobody is told to: receivers without a door are shown all the same.
+        (None, None) => BaseUrl::parse("http://localhost").context("the base URL")?,
+    };
     let live = Arc::new(ArcSwap::from_pointee(Live::default()));
     let arrivals = Arc::new(Notify::new());
     let registry = RegistryClient::new(config.registry).context("--registry-mirror")?;
@@ -78,7 +75,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         pipeline: pipeline.clone(),
         settings,
         shared_namespace: config.shared_namespace,
-        by_type,
+        webhook_secrets: webhook_secrets.clone(),
         patterns: Mutex::default(),
         known_credentials: Mutex::default(),
     };
@@ -95,7 +92,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             tracing::error!(%error, "the admin API has stopped");
         }
     });
-    tokio::spawn(follow(snapshot, reconfigurer));
+    tokio::spawn(follow(snapshot, webhook_secrets.follow(), reconfigurer));
     tokio::spawn(pipeline.run());
 
     let intake = Intake {
@@ -104,29 +101,48 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         arrivals,
         dedupe_window: config.dedupe_window,
     };
+    let address = listener.as_ref().map(|listener| listener.address);
     tracing::info!(
-        address = %listener.address,
+        address = address.map(tracing::field::display),
         manifests = %config.manifests.display(),
         data = %config.data_dir.display(),
         resources = first.resources.len(),
         "landfall is ready"
     );
-    listener
-        .serve(server::routes(intake, config.limits), config.limits, stopped()?)
-        .await;
+    let stopped = stopped()?;
+    match listener {
+        Some(listener) => {
+            let routes = server::routes(intake, config.limits);
+            listener.serve(routes, config.limits, stopped).await;
+        }
+        None => stopped.await,
+    }
     tracing::info!("landfall has stopped; what is unfinished goes on with the next start");
     Ok(())
 }
 
-/// Puts every later snapshot in force.
-async fn follow(mut snapshot: watch::Receiver<Arc<Snapshot>>, reconfigurer: Reconfigurer) {
-    while snapshot.changed().await.is_ok() {
+async fn open_door(address: &ListenAddress) -> anyhow::Result<Bound> {
+    let bound = server::bind(address).await;
+    bound.with_context(|| format!("the webhook door cannot be opened at {address} (--listen, --webhook-port)"))
+}
+
+/// Puts every later snapshot in force, and the last one again where a webhook secret's file has changed.
+async fn follow(
+    mut snapshot: watch::Receiver<Arc<Snapshot>>,
+    mut secrets: watch::Receiver<()>,
+    reconfigurer: Reconfigurer,
+) {
+    loop {
+        let what = tokio::select! {
+            changed = snapshot.changed() => match changed {
+                Ok(()) => "the manifests have changed and are in force",
+                Err(_gone) => return,
+            },
+            Ok(()) = secrets.changed() => "a file with a webhook secret has changed, and the secret is in force",
+        };
         let current = snapshot.borrow_and_update().clone();
         match reconfigurer.apply(&current).await {
-            Ok(()) => tracing::info!(
-                resources = current.resources.len(),
-                "the manifests have changed and are in force"
-            ),
+            Ok(()) => tracing::info!(resources = current.resources.len(), "{what}"),
             Err(error) => tracing::error!(%error, "the manifests are in force, but their statuses could not be kept"),
         }
     }

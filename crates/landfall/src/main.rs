@@ -17,6 +17,7 @@ mod server;
 mod statuses;
 mod store;
 mod telemetry;
+mod webhook_secrets;
 
 use std::process::ExitCode;
 

@@ -41,7 +41,8 @@ pub(super) async fn receive(
 /// The receiver that the request names; what is wrong with the name is told in the peer's words.
 fn receiver(live: &Live, request: &Request<Body>) -> Result<Receiver, Answer> {
     if live.by_type.is_empty() {
-        let words = "no webhook handlers are registered; configure at least one *-webhook-secret";
+        let words = "no webhook handlers are registered; configure at least one *-webhook-secret or set \
+                     --webhook-require-secret=false";
         return Err(Answer::NoSuchType(words.to_owned()));
     }
     let parameters = query(request.uri());

@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use crate::intake::Intake;
 
 pub use address::ListenAddress;
-pub use listener::bind;
+pub use listener::{Bound, bind};
 
 /// What all endpoints share.
 #[derive(Clone)]

@@ -8,6 +8,7 @@
     reason = "everything here is a test, which ends where it cannot go on, and prints how it can be played again"
 )]
 
+mod commands;
 mod credentials;
 mod door;
 mod journal;
@@ -17,5 +18,6 @@ mod map;
 mod mirrors;
 mod requests;
 mod retries;
+mod stock;
 mod strategies;
 mod world;
