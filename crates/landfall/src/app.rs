@@ -19,7 +19,8 @@ use crate::pipeline::Pipeline;
 use crate::reconfigure::Reconfigurer;
 use crate::registry::RegistryClient;
 use crate::resources::manifests::{self, Snapshot};
-use crate::server::{self, Bound, ListenAddress};
+use crate::server::tls::Tls;
+use crate::server::{self, Bound, Health, Limits, ListenAddress, Phase};
 use crate::statuses::Statuses;
 use crate::store::Store;
 use crate::webhook_secrets::WebhookSecrets;
@@ -33,20 +34,32 @@ pub fn install_crypto() {
 /// Runs a server until it is told to stop.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     install_crypto();
-    anyhow::ensure!(
-        config.tls.is_none() && config.probes.is_none(),
-        "TLS and a listener for probes are not served yet; add --disable-tls"
-    );
     let webhook_secrets = Arc::new(WebhookSecrets::open(config.webhook_secrets)?);
+    let limits = limits(config.limits);
+    let tls = config
+        .tls
+        .map(|settings| Tls::start(settings, config.http2))
+        .transpose()?;
     let store = Store::open(&config.data_dir)?;
     let snapshot = manifests::watch(&config.manifests)?;
     let listener = match &config.listen {
-        Some(address) => Some(open_door(address).await?),
+        Some(address) => Some(listen(address, "--listen or --webhook-port").await?),
         None => None,
     };
+    let (phase, current_phase) = watch::channel(Phase::Starting);
+    let health = Health::new(store.clone(), tls.as_ref().map(Tls::status), current_phase);
+    if let Some(address) = &config.probes {
+        let probes = listen(address, "--health-probe-bind-address").await?;
+        let routes = server::probes::routes(health.clone());
+        // They are answered to the very end, so nothing stops them.
+        tokio::spawn(probes.serve(routes, None, Limits::for_probes(), std::future::pending()));
+    }
     let base_url = match (config.base_url, &listener) {
         (Some(base_url), _) => base_url,
-        (None, Some(listener)) => BaseUrl::parse(&format!("http://{}", listener.address)).context("the base URL")?,
+        (None, Some(listener)) => {
+            let scheme = if tls.is_some() { "https" } else { "http" };
+            BaseUrl::parse(&format!("{scheme}://{}", listener.address)).context("the base URL")?
+        }
         // Nobody can post there, and nobody is told to: receivers without a door are shown all the same.
         (None, None) => BaseUrl::parse("http://localhost").context("the base URL")?,
     };
@@ -101,29 +114,49 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         arrivals,
         dedupe_window: config.dedupe_window,
     };
+    let stopped = stopped()?;
+    phase.send_replace(Phase::Serving);
     let address = listener.as_ref().map(|listener| listener.address);
     tracing::info!(
         address = address.map(tracing::field::display),
+        tls = tls.is_some(),
         manifests = %config.manifests.display(),
         data = %config.data_dir.display(),
         resources = first.resources.len(),
         "landfall is ready"
     );
-    let stopped = stopped()?;
+    let stop = async {
+        stopped.await;
+        phase.send_replace(Phase::Stopping);
+    };
     match listener {
         Some(listener) => {
-            let routes = server::routes(intake, config.limits);
-            listener.serve(routes, config.limits, stopped).await;
+            let routes = server::routes(intake, health, limits);
+            listener.serve(routes, tls, limits, stop).await;
         }
-        None => stopped.await,
+        None => stop.await,
     }
     tracing::info!("landfall has stopped; what is unfinished goes on with the next start");
     Ok(())
 }
 
-async fn open_door(address: &ListenAddress) -> anyhow::Result<Bound> {
-    let bound = server::bind(address).await;
-    bound.with_context(|| format!("the webhook door cannot be opened at {address} (--listen, --webhook-port)"))
+/// The limits, with no more connections than the system has descriptors for.
+fn limits(limits: Limits) -> Limits {
+    let connections = server::provide_descriptors(limits.connections);
+    if connections < limits.connections {
+        tracing::warn!(
+            wanted = limits.connections,
+            connections,
+            "the system allows few open files, so there are fewer connections at once; raise its limit (ulimit -n)"
+        );
+    }
+    Limits { connections, ..limits }
+}
+
+async fn listen(address: &ListenAddress, flag: &str) -> anyhow::Result<Bound> {
+    server::bind(address)
+        .await
+        .with_context(|| format!("{flag} {address}: the address cannot be listened at"))
 }
 
 /// Puts every later snapshot in force, and the last one again where a webhook secret's file has changed.

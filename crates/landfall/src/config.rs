@@ -20,7 +20,6 @@ pub struct Config {
     /// How the webhook door does TLS; `None` for plain HTTP.
     pub tls: Option<TlsSettings>,
     /// Whether the webhook door offers HTTP/2.
-    #[allow(dead_code, reason = "the listener reads it once it does TLS")]
     pub http2: bool,
     /// Where probes are answered beside the webhook door; `None` for nowhere.
     pub probes: Option<ListenAddress>,

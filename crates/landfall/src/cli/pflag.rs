@@ -53,7 +53,8 @@ pub(super) fn is_truth(arg: &Arg) -> bool {
     }
 }
 
-fn truth(text: &str) -> Result<bool, String> {
+/// A truth value as Go's flags take it.
+pub(super) fn truth(text: &str) -> Result<bool, String> {
     parse_bool(text).map_err(|error| error.to_string())
 }
 

@@ -26,6 +26,10 @@ pub(super) struct ServerArgs {
     /// How long a client may take for the head of a request, for its body, and between two requests on one connection.
     #[arg(long, env = "LANDFALL_CLIENT_TIMEOUT", default_value = "15s", value_name = "DURATION", value_parser = positive_duration)]
     client_timeout: Duration,
+    /// How many connections there are at once, at most.
+    #[arg(long, env = "LANDFALL_MAX_CONNECTIONS", default_value_t = 4096, value_name = "N",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    max_connections: u32,
     /// The namespace of the Secrets of the ClusterConfig's receivers.
     #[arg(
         long,
@@ -133,6 +137,7 @@ impl ServerArgs {
                 count: self.retention_count,
             },
             limits: Limits {
+                connections: self.max_connections as usize,
                 head: self.client_timeout,
                 body: self.client_timeout,
                 ..Limits::default()

@@ -1,10 +1,10 @@
 //! `landfall version`.
 
 use clap::{ArgAction, Args};
-use landfall_core::go::boolean::parse_bool;
 
 use super::called_as::CalledAs;
 use super::output::{Format, print, print_json};
+use super::pflag::truth;
 
 /// What was built, where whoever builds says so.
 const COMMIT: Option<&str> = option_env!("LANDFALL_COMMIT");
@@ -20,7 +20,7 @@ pub(super) struct VersionArgs {
     /// Print nothing else.
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
           default_value = "false", default_missing_value = "true",
-          value_parser = |text: &str| parse_bool(text).map_err(|error| error.to_string()))]
+          value_parser = truth)]
     short: bool,
 }
 

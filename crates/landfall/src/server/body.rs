@@ -7,6 +7,7 @@ use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, Request, Uri};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use landfall_core::delivery::Unverified;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::Door;
 use super::answer::Answer;
@@ -24,26 +25,62 @@ impl Door {
         if declared.is_some_and(|length| length > limit as u64) {
             return Err(Answer::TooLarge(limit));
         }
-        let length = declared
-            .and_then(|length| usize::try_from(length).ok())
-            .unwrap_or(limit);
-        let units = u32::try_from(length / UNIT + 1).unwrap_or(u32::MAX);
-        let granted = tokio::time::timeout(WAIT, self.bodies.acquire_many(units)).await;
-        let Ok(Ok(_memory)) = granted else {
-            return Err(Answer::Busy);
-        };
-        let reading = tokio::time::timeout(self.limits.body, Limited::new(body, limit).collect());
-        let body = match reading.await {
+        let body = match tokio::time::timeout(self.limits.body, self.collect(body, limit)).await {
             Err(_elapsed) => return Err(Answer::TooSlow),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Answer::TooLarge(limit)),
-            Ok(Err(_broken)) => return Err(Answer::Broken),
-            Ok(Ok(collected)) => collected.to_bytes(),
+            Ok(body) => body?,
         };
         Ok(Unverified {
             headers: headers(&parts.headers),
             query: query(&parts.uri),
-            body: body.to_vec(),
+            body,
         })
+    }
+
+    /// Memory is handed out as bytes come, not as they are announced: whoever announces much and sends little takes nothing
+    /// from others.
+    async fn collect(&self, body: Body, limit: usize) -> Result<Vec<u8>, Answer> {
+        let mut body = Limited::new(body, limit);
+        let mut bytes = Vec::new();
+        let mut memory = Memory {
+            all: &self.bodies,
+            held: None,
+            units: 0,
+        };
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
+                true => Answer::TooLarge(limit),
+                false => Answer::Broken,
+            })?;
+            if let Ok(data) = frame.into_data() {
+                memory.hold(bytes.len() + data.len()).await?;
+                bytes.extend_from_slice(&data);
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+/// The memory that a body takes while it is read.
+struct Memory<'a> {
+    all: &'a Semaphore,
+    held: Option<SemaphorePermit<'a>>,
+    units: usize,
+}
+
+impl Memory<'_> {
+    /// Takes what is missing to so many bytes.
+    async fn hold(&mut self, bytes: usize) -> Result<(), Answer> {
+        let units = bytes.div_ceil(UNIT);
+        let missing = u32::try_from(units.saturating_sub(self.units)).unwrap_or(u32::MAX);
+        let Ok(Ok(more)) = tokio::time::timeout(WAIT, self.all.acquire_many(missing)).await else {
+            return Err(Answer::Busy);
+        };
+        match &mut self.held {
+            Some(held) => held.merge(more),
+            held => *held = Some(more),
+        }
+        self.units = self.units.max(units);
+        Ok(())
     }
 }
 

@@ -9,8 +9,8 @@ use axum::response::Response;
 use landfall_core::delivery::Entrance;
 use landfall_core::receiver::Receiver;
 
-use super::Door;
 use super::answer::Answer;
+use super::{Door, unclean};
 use crate::intake::Taken;
 
 /// Kargo's limit.
@@ -24,6 +24,7 @@ pub(super) async fn receive(
 ) -> Response {
     let receivers = door.intake.live.load().doors.behind(request.uri().path());
     let answer = match receivers {
+        None if let Some(elsewhere) = unclean::redirect(request.uri()) => return elsewhere,
         None => Answer::Unknown,
         Some(_) if request.method() != Method::POST => Answer::WrongMethod,
         Some(receivers) => take(&door, &receivers, peer, request).await,

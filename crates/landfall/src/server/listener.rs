@@ -1,4 +1,4 @@
-//! Accepts connections: so many at once, each cut off when it is slow or idle, all let finish at the end.
+//! Listens at an address, gives each connection that comes a place, and lets all finish at the end.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -6,24 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::ConnectInfo;
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tower::ServiceExt as _;
+use tokio::sync::watch;
 
 use super::Limits;
 use super::address::{Host, ListenAddress};
+use super::connection::{Connected, Serving};
+use super::places::{Patience, Places};
+use super::tls::Tls;
 
-/// How long requests that have begun may take when the process is told to stop.
-const DRAIN: Duration = Duration::from_secs(10);
+/// How long requests that have begun may take when the process is told to stop. Kubernetes kills Image Updater's pods ten
+/// seconds after it has told them.
+const DRAIN: Duration = Duration::from_secs(8);
 /// How long to wait after a connection could not be accepted, for example for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// Heads of requests beyond this are refused by hyper with 431.
-const HEAD_BYTES: usize = 64 << 10;
+/// How long a request may take beside its body. The journal answers in milliseconds; this bounds what nobody thought of.
+const ANSWERING: Duration = Duration::from_secs(30);
 
 /// An address that is listened at.
 pub struct Bound {
@@ -52,65 +50,55 @@ pub async fn bind(address: &ListenAddress) -> io::Result<Bound> {
 
 impl Bound {
     /// Serves until `stop` ends, then lets requests that have begun end.
-    pub async fn serve(self, routes: Router, limits: Limits, stop: impl Future<Output = ()>) {
-        let slots = Arc::new(Semaphore::new(limits.connections));
-        let graceful = GracefulShutdown::new();
-        tokio::pin!(stop);
-        loop {
-            let accepted = async {
-                // The semaphore is never closed; if it were, there would be no slot to wait for.
-                let slot = slots.clone().acquire_owned().await;
-                (slot, self.listener.accept().await)
-            };
-            let (slot, accepted) = tokio::select! {
-                accepted = accepted => accepted,
-                () = &mut stop => break,
-            };
-            match (slot, accepted) {
-                (Ok(slot), Ok((stream, peer))) => {
-                    let connection = serve_connection(stream, peer, routes.clone(), limits, &graceful);
-                    tokio::spawn(async move {
-                        connection.await;
-                        drop(slot);
-                    });
-                }
-                (_, Err(error)) => {
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-                (Err(_closed), _) => break,
-            }
+    pub async fn serve(self, routes: Router, tls: Option<Tls>, limits: Limits, stop: impl Future<Output = ()>) {
+        let patience = Patience {
+            waiting: limits.head,
+            answering: limits.body + ANSWERING,
+        };
+        let serving = Arc::new(Serving { routes, tls, patience });
+        let places = Places::new(limits.connections);
+        let (stopping, is_stopping) = watch::channel(false);
+        tokio::select! {
+            never = accept_all(&self.listener, &serving, &places, &is_stopping) => match never {},
+            () = stop => {}
         }
         drop(self.listener);
-        if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        stopping.send_replace(true);
+        if tokio::time::timeout(DRAIN, places.empty()).await.is_err() {
             tracing::warn!("some requests took too long to end and were cut off");
         }
     }
 }
 
-fn serve_connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    routes: Router,
-    limits: Limits,
-    graceful: &GracefulShutdown,
-) -> impl Future<Output = ()> + Send + 'static {
-    // A small answer is to leave at once; where the option is refused, it leaves a little later.
-    let _ = stream.set_nodelay(true);
-    let service = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {
-        let mut request = request.map(axum::body::Body::new);
-        request.extensions_mut().insert(ConnectInfo(peer));
-        routes.clone().oneshot(request)
-    });
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
-        .max_buf_size(HEAD_BYTES);
-    let connection = graceful.watch(builder.serve_connection(TokioIo::new(stream), service));
-    async move {
-        if let Err(error) = connection.await {
-            tracing::debug!(%peer, %error, "a connection ended early");
+async fn accept_all(
+    listener: &TcpListener,
+    serving: &Arc<Serving>,
+    places: &Places,
+    is_stopping: &watch::Receiver<bool>,
+) -> std::convert::Infallible {
+    loop {
+        let (stream, peer) = accept(listener).await;
+        // Further ones wait with the system, where they cost us nothing.
+        let guest = places.take().await;
+        let connected = Connected {
+            stream,
+            peer,
+            guest,
+            stopping: is_stopping.clone(),
+        };
+        tokio::spawn(serving.clone().serve(connected));
+    }
+}
+
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            // A listener for both families shows addresses of the older one within the newer.
+            Ok((stream, peer)) => return (stream, SocketAddr::new(peer.ip().to_canonical(), peer.port())),
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
         }
     }
 }

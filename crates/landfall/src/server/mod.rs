@@ -6,25 +6,37 @@ mod answer;
 mod body;
 mod by_path;
 mod by_type;
+mod connection;
+mod descriptors;
+mod health;
 mod healthz;
 mod listener;
+mod panics;
+mod places;
+pub mod probes;
+mod readyz;
 pub mod tls;
+mod unclean;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::routing::any;
 use tokio::sync::Semaphore;
 
 use crate::intake::Intake;
 
 pub use address::ListenAddress;
+pub use descriptors::provide as provide_descriptors;
+pub use health::{Health, Phase};
 pub use listener::{Bound, bind};
 
 /// What all endpoints share.
 #[derive(Clone)]
 pub struct Door {
     pub intake: Intake,
+    pub health: Health,
     /// Memory for bodies that are being read, in [`body::UNIT`]s.
     pub bodies: Arc<Semaphore>,
     pub limits: Limits,
@@ -33,9 +45,10 @@ pub struct Door {
 /// What one client may cost.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once; further ones wait to be accepted.
+    /// Connections at once. For a further one, whoever has waited the longest without a request has to leave; where all have
+    /// one, it waits to be accepted.
     pub connections: usize,
-    /// For the head of a request, and between requests.
+    /// For the handshake of TLS, for the head of a request, and between requests.
     pub head: Duration,
     /// For a whole body.
     pub body: Duration,
@@ -54,12 +67,34 @@ impl Default for Limits {
     }
 }
 
-/// Every route of the webhook door: all other paths are receivers' own, or unknown.
-pub fn routes(intake: Intake, limits: Limits) -> Router {
-    let bodies = Arc::new(Semaphore::new(limits.bodies / body::UNIT));
-    Router::new()
-        .route("/healthz", axum::routing::any(healthz::answer))
-        .route("/webhook", axum::routing::any(by_type::receive))
-        .fallback(by_path::receive)
-        .with_state(Door { intake, bodies, limits })
+impl Limits {
+    /// Of the listener for probes, which a handful of clients inside of the cluster ask.
+    pub fn for_probes() -> Self {
+        Self {
+            connections: 64,
+            head: Duration::from_secs(5),
+            ..Self::default()
+        }
+    }
 }
+
+/// Every route of the webhook door: all other paths are receivers' own, or unknown.
+pub fn routes(intake: Intake, health: Health, limits: Limits) -> Router {
+    let bodies = Arc::new(Semaphore::new(limits.bodies / body::UNIT));
+    let routes = Router::new()
+        .route("/healthz", any(healthz::answer))
+        .route("/readyz", any(readyz::answer))
+        .route("/webhook", any(by_type::receive))
+        .route("/webhook/", any(unclean::no_page))
+        .fallback(by_path::receive)
+        .with_state(Door {
+            intake,
+            health,
+            bodies,
+            limits,
+        });
+    panics::caught(routes)
+}
+
+#[cfg(test)]
+mod tests;

@@ -89,6 +89,17 @@ impl Store {
         })
     }
 
+    /// Writes what is there already, durably: whether the disk takes it is what a probe wants to know.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        self.write(|writing| {
+            let version: i64 = writing
+                .connection
+                .pragma_query_value(None, "user_version", |row| row.get(0))?;
+            writing.connection.pragma_update(None, "user_version", version)
+        })
+        .await
+    }
+
     fn unavailable(&self, problem: &dyn std::fmt::Display) -> StoreError {
         StoreError::Unavailable {
             file: self.file.to_string(),

@@ -988,8 +988,25 @@ fn what_cannot_be_meant_is_a_usage_error() {
     let empty = tempfile::tempdir().unwrap();
     let folder = empty.path().to_str().unwrap();
     for (args, words) in [
-        (&["--listen=0.0.0.0:0"][..], "--disable-tls"),
-        (&["--listen=[::]:0"], "--disable-tls"),
+        (
+            &["--listen=:0", "--tlsminversion=1.0"][..],
+            "failed to configure TLS: invalid --tlsminversion: unsupported TLS version: \"1.0\" (supported: 1.1, 1.2, 1.3)",
+        ),
+        (
+            &["--tlsmaxversion=1.2"],
+            "--tlsminversion 1.3 is higher than --tlsmaxversion 1.2",
+        ),
+        (
+            &["--tlsminversion=1.1", "--tlsmaxversion=1.1"],
+            "invalid --tlsmaxversion: TLS 1.1 is not secure and landfall does not have it",
+        ),
+        (
+            &["--tlsminversion=1.2", "--tlsciphers=TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA"],
+            "is not secure and landfall does not have it; those with GCM and CHACHA20 can be chosen",
+        ),
+        (&["--disable-tls=perhaps"], "--disable-tls"),
+        (&["--health-probe-bind-address=off"], "--health-probe-bind-address"),
+        (&["--max-connections=0"], "--max-connections"),
         (&["--listen=nowhere"], "--listen"),
         (&["--no-such-flag"], "--no-such-flag"),
         (&["--base-url=hooks.example.com"], "http://"),

@@ -150,7 +150,7 @@ fn the_core_does_no_io() {
 }
 
 /// A library, and the only places that may name it. Whoever exchanges it has one folder to look at.
-const HOMES: [(&str, &[&str]); 10] = [
+const HOMES: [(&str, &[&str]); 15] = [
     ("rusqlite", &["crates/landfall/src/store/"]),
     ("notify::", &["crates/landfall/src/resources/manifests/"]),
     (
@@ -172,8 +172,17 @@ const HOMES: [(&str, &[&str]); 10] = [
     ),
     (
         "rustls",
-        &["crates/landfall/src/app.rs", "crates/landfall/src/registry/"],
+        &[
+            "crates/landfall/src/app.rs",
+            "crates/landfall/src/registry/",
+            "crates/landfall/src/server/tls/",
+        ],
     ),
+    ("tokio_rustls", &["crates/landfall/src/server/tls/"]),
+    ("rcgen", &["crates/landfall/src/server/tls/"]),
+    ("x509_parser", &["crates/landfall/src/server/tls/"]),
+    ("rustix", &["crates/landfall/src/server/descriptors.rs"]),
+    ("tower_http", &["crates/landfall/src/server/"]),
     ("clap", &["crates/landfall/src/cli/"]),
     ("comfy_table", &["crates/landfall/src/cli/output.rs"]),
     ("tracing_subscriber", &["crates/landfall/src/telemetry.rs"]),

@@ -36,12 +36,12 @@ fn flags_mean_what_they_mean_to_image_updater() {
     let closed = "the webhook door stays closed: --enable-webhook, or ENABLE_WEBHOOK=true, opens it";
     for (program, typed, expected) in [
         (Program::Webhook, &[][..], ":8080 :8081 - tls None info text ".to_owned()),
-        (Program::Run, &[], format!("- :8081 - tls None info text {closed}")),
+        (Program::Run, &[], format!("- :8081 - plain None info text {closed}")),
         (Program::Run, &["--enable-webhook"], ":8082 :8081 - tls None info text ".to_owned()),
         (
             Program::Run,
             &["--enable-webhook", "--webhook-port=0"],
-            format!("- :8081 - tls None info text {closed}"),
+            format!("- :8081 - plain None info text {closed}"),
         ),
         (Program::Webhook, &["--webhook-port", "0"], ":0 :8081 - tls None info text ".to_owned()),
         (
