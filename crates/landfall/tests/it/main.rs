@@ -17,5 +17,6 @@ mod map;
 mod mirrors;
 mod requests;
 mod retries;
+mod senders;
 mod strategies;
 mod world;
