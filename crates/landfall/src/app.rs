@@ -1,6 +1,5 @@
 //! Puts the parts together and runs them: the one place that knows all of them.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
@@ -8,7 +7,6 @@ use arc_swap::ArcSwap;
 use jiff::SignedDuration;
 use landfall_core::door::BaseUrl;
 use landfall_core::pace::Pace;
-use landfall_core::receiver::{Receiver, Sender};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, watch};
 
@@ -27,6 +25,7 @@ use crate::server::tls::Tls;
 use crate::server::{self, Bound, Health, Limits, ListenAddress, Phase};
 use crate::statuses::Statuses;
 use crate::store::Store;
+use crate::webhook_secrets::WebhookSecrets;
 
 /// So many deliveries are followed up at once after a quiet time, as with Image Updater's rate limit.
 const BURST: u32 = 10;
@@ -40,6 +39,7 @@ pub fn install_crypto() {
 /// Runs a server until it is told to stop.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     install_crypto();
+    let webhook_secrets = Arc::new(WebhookSecrets::open(config.webhook_secrets)?);
     let limits = limits(config.limits);
     let tls = config
         .tls
@@ -47,7 +47,10 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         .transpose()?;
     let store = Store::open(&config.data_dir)?;
     let snapshot = manifests::watch(&config.manifests)?;
-    let listener = listen(&config.listen, "--listen").await?;
+    let listener = match &config.listen {
+        Some(address) => Some(listen(address, "--listen or --webhook-port").await?),
+        None => None,
+    };
     let (phase, current_phase) = watch::channel(Phase::Starting);
     let health = Health::new(store.clone(), tls.as_ref().map(Tls::status), current_phase);
     if let Some(address) = &config.probes {
@@ -56,19 +59,15 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         // They are answered to the very end, so nothing stops them.
         tokio::spawn(probes.serve(routes, None, Limits::for_probes(), std::future::pending()));
     }
-    let base_url = match config.base_url {
-        Some(base_url) => base_url,
-        None => {
+    let base_url = match (config.base_url, &listener) {
+        (Some(base_url), _) => base_url,
+        (None, Some(listener)) => {
             let scheme = if tls.is_some() { "https" } else { "http" };
             BaseUrl::parse(&format!("{scheme}://{}", listener.address)).context("the base URL")?
         }
+        // Nobody can post there, and nobody is told to: receivers without a door are shown all the same.
+        (None, None) => BaseUrl::parse("http://localhost").context("the base URL")?,
     };
-    let by_type: HashMap<Sender, Receiver> = config
-        .webhook_secrets
-        .into_iter()
-        .map(|(sender, secrets)| (sender, Receiver::by_type(sender, secrets)))
-        .collect();
-
     let live = Arc::new(ArcSwap::from_pointee(Live::default()));
     let arrivals = Arc::new(Notify::new());
     let registry = RegistryClient::new(config.registry).context("--registry-mirror")?;
@@ -98,7 +97,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         pipeline: pipeline.clone(),
         settings,
         shared_namespace: config.shared_namespace,
-        by_type,
+        webhook_secrets: webhook_secrets.clone(),
         patterns: Mutex::default(),
         known_credentials: Mutex::default(),
     };
@@ -115,7 +114,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             tracing::error!(%error, "the admin API has stopped");
         }
     });
-    tokio::spawn(follow(snapshot, reconfigurer));
+    tokio::spawn(follow(snapshot, webhook_secrets.follow(), reconfigurer));
     tokio::spawn(pipeline.run());
 
     let intake = Intake {
@@ -127,8 +126,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     };
     let stopped = stopped()?;
     phase.send_replace(Phase::Serving);
+    let address = listener.as_ref().map(|listener| listener.address);
     tracing::info!(
-        address = %listener.address,
+        address = address.map(tracing::field::display),
         tls = tls.is_some(),
         manifests = %config.manifests.display(),
         data = %config.data_dir.display(),
@@ -139,9 +139,13 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         stopped.await;
         phase.send_replace(Phase::Stopping);
     };
-    listener
-        .serve(server::routes(intake, health, limits), tls, limits, stop)
-        .await;
+    match listener {
+        Some(listener) => {
+            let routes = server::routes(intake, health, limits);
+            listener.serve(routes, tls, limits, stop).await;
+        }
+        None => stop.await,
+    }
     tracing::info!("landfall has stopped; what is unfinished goes on with the next start");
     Ok(())
 }
@@ -165,15 +169,23 @@ async fn listen(address: &ListenAddress, flag: &str) -> anyhow::Result<Bound> {
         .with_context(|| format!("{flag} {address}: the address cannot be listened at"))
 }
 
-/// Puts every later snapshot in force.
-async fn follow(mut snapshot: watch::Receiver<Arc<Snapshot>>, reconfigurer: Reconfigurer) {
-    while snapshot.changed().await.is_ok() {
+/// Puts every later snapshot in force, and the last one again where a webhook secret's file has changed.
+async fn follow(
+    mut snapshot: watch::Receiver<Arc<Snapshot>>,
+    mut secrets: watch::Receiver<()>,
+    reconfigurer: Reconfigurer,
+) {
+    loop {
+        let what = tokio::select! {
+            changed = snapshot.changed() => match changed {
+                Ok(()) => "the manifests have changed and are in force",
+                Err(_gone) => return,
+            },
+            Ok(()) = secrets.changed() => "a file with a webhook secret has changed, and the secret is in force",
+        };
         let current = snapshot.borrow_and_update().clone();
         match reconfigurer.apply(&current).await {
-            Ok(()) => tracing::info!(
-                resources = current.resources.len(),
-                "the manifests have changed and are in force"
-            ),
+            Ok(()) => tracing::info!(resources = current.resources.len(), "{what}"),
             Err(error) => tracing::error!(%error, "the manifests are in force, but their statuses could not be kept"),
         }
     }

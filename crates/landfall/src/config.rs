@@ -1,33 +1,34 @@
-//! What `serve` was told to do, after everything that was typed has been found to mean something.
+//! What a server was told to do, after everything that was typed has been found to mean something.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use landfall_core::door::BaseUrl;
 use landfall_core::journal::{Retention, RetryPolicy};
-use landfall_core::receiver::Sender;
-use landfall_core::secret::Secrets;
 
 use crate::registry::RegistryOptions;
 use crate::server::tls::TlsSettings;
 use crate::server::{Limits, ListenAddress};
+use crate::webhook_secrets::SecretSources;
 
 /// The configuration of a server.
 pub struct Config {
     pub manifests: PathBuf,
     pub data_dir: PathBuf,
-    pub listen: ListenAddress,
+    /// The address of the webhook door; `None` where it is not to be opened.
+    pub listen: Option<ListenAddress>,
     /// How the webhook door does TLS; `None` for plain HTTP.
     pub tls: Option<TlsSettings>,
     /// Whether the webhook door offers HTTP/2.
     pub http2: bool,
     /// Where probes are answered beside the webhook door; `None` for nowhere.
     pub probes: Option<ListenAddress>,
+    /// Where metrics are served; `None` for nowhere.
+    pub metrics: Option<ListenAddress>,
     /// By default the address that is listened at.
     pub base_url: Option<BaseUrl>,
-    /// The secrets of the door by type; a sender without one has no receiver there.
-    pub webhook_secrets: HashMap<Sender, Secrets>,
+    /// Where the secrets of the door by type come from.
+    pub webhook_secrets: SecretSources,
     pub system_namespace: String,
     pub shared_namespace: Option<String>,
     pub registry: RegistryOptions,

@@ -9,6 +9,7 @@ mod controller;
 mod discovery;
 mod intake;
 mod live;
+mod metrics;
 mod pipeline;
 mod reconfigure;
 mod registry;
@@ -17,6 +18,7 @@ mod server;
 mod statuses;
 mod store;
 mod telemetry;
+mod webhook_secrets;
 
 use std::process::ExitCode;
 

@@ -22,13 +22,15 @@ use crate::live::{Live, LiveWarehouse, Policies, ReceiverSummary};
 use crate::pipeline::Pipeline;
 use crate::resources::manifests::{Loaded, Snapshot};
 use crate::store::{ResourceRecord, ResourceWrite, StoreError};
+use crate::webhook_secrets::WebhookSecrets;
 
 /// What stays the same from one snapshot to the next.
 pub struct Reconfigurer {
     pub pipeline: Arc<Pipeline>,
     pub settings: Settings,
     pub shared_namespace: Option<String>,
-    pub by_type: HashMap<Sender, Receiver>,
+    /// The secrets of the door by type, of which some may come from the snapshot.
+    pub webhook_secrets: Arc<WebhookSecrets>,
     /// Regular expressions that are in force, so that a change compiles no more than what is new.
     pub patterns: Mutex<Patterns>,
     /// The Secrets with credentials that are in force; none before the first snapshot, which changes nothing.
@@ -79,13 +81,14 @@ impl Reconfigurer {
             self.note_config(derived, snapshot, &mut changes, now);
         }
         let gone = self.gone(snapshot);
+        let by_type = self.webhook_secrets.receivers(snapshot);
         *self.patterns() = index.patterns().clone();
         self.pipeline.live.store(Arc::new(Live {
             doors: Doors::of(&derived, &self.settings.base_url),
-            by_type: self.by_type.clone(),
+            receivers: self.summaries(&derived, &by_type),
+            by_type,
             index: index.build(),
             warehouses,
-            receivers: self.summaries(&derived),
             credentials: Arc::new(credentials),
         }));
         self.patterns().forget_unused();
@@ -226,7 +229,7 @@ impl Reconfigurer {
         }
     }
 
-    fn summaries(&self, derived: &[Derived]) -> Vec<ReceiverSummary> {
+    fn summaries(&self, derived: &[Derived], by_type: &HashMap<Sender, Receiver>) -> Vec<ReceiverSummary> {
         let mut summaries = Vec::new();
         for derived in derived {
             summaries.extend(derived.open.iter().map(|(door, receiver)| ReceiverSummary {
@@ -242,11 +245,11 @@ impl Reconfigurer {
                 problem: Some(problem.clone()),
             }));
         }
-        let mut by_type: Vec<&Sender> = self.by_type.keys().collect();
-        by_type.sort_unstable();
-        summaries.extend(by_type.into_iter().filter_map(|sender| {
-            Some(ReceiverSummary {
-                receiver: self.by_type.get(sender)?.name().to_string(),
+        let mut by_type: Vec<(&Sender, &Receiver)> = by_type.iter().collect();
+        by_type.sort_unstable_by_key(|(sender, _)| **sender);
+        summaries.extend(by_type.into_iter().map(|(sender, receiver)| {
+            ReceiverSummary {
+                receiver: receiver.name().to_string(),
                 sender: Some(*sender),
                 url: Some(
                     self.settings
@@ -254,7 +257,7 @@ impl Reconfigurer {
                         .join(&format!("/webhook?type={}", sender.type_name())),
                 ),
                 problem: None,
-            })
+            }
         }));
         summaries
     }

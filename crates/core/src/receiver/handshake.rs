@@ -58,3 +58,68 @@ pub fn of_delivery(delivery: &Delivery) -> Option<Handshake> {
     let asks = event.text_if_any("eventType") == "Microsoft.EventGrid.SubscriptionValidationEvent";
     (asks && !code.is_empty()).then(|| Handshake::ValidationCode(code.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secrets;
+
+    fn asking(receiver: &Receiver, secret: &str, origin: &str) -> Result<Option<Handshake>, Rejected> {
+        let request = Unverified {
+            headers: vec![("webhook-request-origin".to_owned(), origin.into())],
+            query: vec![("secret".to_owned(), secret.to_owned())],
+            body: Vec::new(),
+        };
+        of_options(receiver, &request)
+    }
+
+    #[test]
+    fn an_origin_is_welcome_where_the_secret_is_shown() {
+        let events = Receiver::by_type(Sender::CloudEvents, Secrets::rotating("new".into(), "old".into()));
+        let hub = Receiver::by_type(Sender::DockerHub, Secrets::only("new".into()));
+        let azure = || Ok(Some(Handshake::Origin("eventgrid.azure.net".to_owned())));
+        for (receiver, secret, origin, expected) in [
+            (&events, "new", "eventgrid.azure.net", azure()),
+            (&events, "old", "eventgrid.azure.net", azure()),
+            (&events, "wrong", "eventgrid.azure.net", Err(Rejected)),
+            (&events, "", "eventgrid.azure.net", Err(Rejected)),
+            (&events, "new", "", Ok(None)),
+            (&events, "new", "a b", Ok(None)),
+            (&events, "new", "a\r\nset-cookie: x", Ok(None)),
+            (&hub, "new", "eventgrid.azure.net", Ok(None)),
+        ] {
+            assert_eq!(
+                asking(receiver, secret, origin),
+                expected,
+                "{} {secret:?} {origin:?}",
+                receiver.sender()
+            );
+        }
+    }
+
+    #[test]
+    fn event_grid_sees_its_code_again() {
+        const ASKS: &str =
+            r#"[{"eventType":"Microsoft.EventGrid.SubscriptionValidationEvent","data":{"validationCode":"5-1"}}]"#;
+        const PUSH: &str =
+            r#"[{"eventType":"Microsoft.ContainerRegistry.ImagePushed","data":{"validationCode":"5-1"}}]"#;
+        let code = Some(Handshake::ValidationCode("5-1".to_owned()));
+        for (sender, kind, body, expected) in [
+            (Sender::Azure, "SubscriptionValidation", ASKS, code.clone()),
+            (Sender::Azure, "Notification", ASKS, None),
+            (Sender::Azure, "SubscriptionValidation", PUSH, None),
+            (Sender::Azure, "SubscriptionValidation", "[]", None),
+            (Sender::Azure, "SubscriptionValidation", "{}", None),
+            (Sender::Azure, "SubscriptionValidation", "[", None),
+            (Sender::Harbor, "SubscriptionValidation", ASKS, None),
+        ] {
+            let request = Unverified {
+                headers: vec![("aeg-event-type".to_owned(), kind.into())],
+                query: Vec::new(),
+                body: body.into(),
+            };
+            let delivery = Receiver::open_by_type(sender).authenticate(request).unwrap();
+            assert_eq!(of_delivery(&delivery), expected, "{sender} {kind} {body}");
+        }
+    }
+}

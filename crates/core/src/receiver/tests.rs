@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
-use sha2::Sha256;
 
 use super::*;
 use crate::door::{BaseUrl, PathDoor};
@@ -241,16 +239,10 @@ fn proving(body: &[u8]) -> Unverified {
     }
 }
 
-/// As GitHub signs.
+/// As GitHub signs; that it is the HMAC is tested where it is made.
 fn signature(secret: &str, body: &[u8]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
-    mac.update(body);
-    let digits: String = mac
-        .finalize()
-        .into_bytes()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let signature = SecretBytes::from(secret).sign(body);
+    let digits: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256={digits}")
 }
 

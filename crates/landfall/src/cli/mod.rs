@@ -1,23 +1,41 @@
 //! The command line: one file per command. What was typed becomes what is meant here, and can only fail here.
 
+mod askpass;
+mod called_as;
+mod cobra;
+mod completion;
 mod deliveries;
+mod docs;
+mod ending;
 mod get;
+mod image_updater;
 mod output;
+mod pflag;
 mod receivers;
+mod secrets;
 mod send;
 mod serve;
+mod server;
+mod template;
 mod tls;
 mod version;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use self::called_as::CalledAs;
+use self::cobra::Found;
+use self::ending::{Failure, end};
+use self::image_updater::{Program, Stop};
 
 /// Turns a push to a registry into the change that it was pushed for.
 ///
 /// `landfall serve` receives what registries post, keeps it, asks the registry what is really there, and records it in the
-/// status of the Warehouses that subscribed. All other commands talk to a running `landfall serve`.
+/// status of the Warehouses that subscribed. `landfall run` and `landfall webhook` do so with the flags of Argo CD Image
+/// Updater. All other commands talk to a running landfall.
 #[derive(Debug, Parser)]
 #[command(name = "landfall", version, arg_required_else_help = true, max_term_width = 120)]
 struct Cli {
@@ -38,8 +56,15 @@ enum Command {
     /// See what came in, what was made of it and why, and take it up again.
     #[command(subcommand)]
     Deliveries(deliveries::DeliveriesCommand),
+    /// Show the message that commits get, for two changes that are made up.
+    Template(template::TemplateArgs),
+    /// Print what a shell needs to complete commands and flags.
+    Completion(completion::CompletionArgs),
     /// Print the version.
     Version(version::VersionArgs),
+    /// Print the reference of all settings.
+    #[command(hide = true)]
+    Docs,
 }
 
 /// How a command finds the running landfall.
@@ -50,29 +75,84 @@ struct Server {
     data_dir: PathBuf,
 }
 
-/// What was typed cannot be meant. Ends with exit code 2.
+/// What was typed cannot be meant.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// Runs the command that was typed. 0 is success, 1 a failure, 2 a usage error.
+/// Runs the command that was typed. 0 is success; 1 a failure; 2 a usage error, which for Image Updater is a failure like others.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
-    let result = match cli.command {
-        Command::Serve(args) => args.run(),
-        Command::Get(args) => block_on(args.run()),
-        Command::Receivers(args) => block_on(args.run()),
-        Command::Send(args) => block_on(args.run()),
-        Command::Deliveries(command) => block_on(command.run()),
-        Command::Version(args) => args.run(),
+    let mut words = std::env::args_os();
+    let called_as = CalledAs::of(words.next().as_deref());
+    let typed: Vec<OsString> = words.collect();
+    if askpass::is_asked() {
+        let questions: Vec<_> = typed.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        return end(called_as, askpass::answer(&questions).map_err(Failure::Run), None);
+    }
+    let found = cobra::find(&typed);
+    match found.command.as_deref().and_then(Program::named) {
+        Some(program) => end(
+            called_as,
+            image_updaters(called_as, program, &found.rest),
+            Some(program.command()),
+        ),
+        None => others(called_as, found, typed),
+    }
+}
+
+/// Image Updater's commands, which read their flags as it does, whatever they were called as.
+fn image_updaters(called_as: CalledAs, program: Program, typed: &[OsString]) -> Result<(), Failure> {
+    match image_updater::understand(program, typed) {
+        Ok(understood) => understood.run().map_err(Failure::Run),
+        Err(Stop::Help) => output::print(&ending::usage(called_as, program.command(), true)).map_err(Failure::Run),
+        Err(Stop::Usage(error)) => Err(Failure::Run(error.into())),
+    }
+}
+
+/// All other commands, which clap reads; as Image Updater, flags may stand before them, too.
+fn others(called_as: CalledAs, found: Found, typed: Vec<OsString>) -> ExitCode {
+    let root = root(called_as);
+    let words = match (called_as, found.command) {
+        (CalledAs::Landfall, _) | (CalledAs::ImageUpdater, None) => typed,
+        (CalledAs::ImageUpdater, Some(command)) => {
+            if command != "help" && root.find_subcommand(&command).is_none() {
+                return end(called_as, Err(Failure::UnknownCommand(command)), None);
+            }
+            std::iter::once(command.into()).chain(found.rest).collect()
+        }
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads our output has seen enough: `landfall get … | head -1`.
-        Err(error) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("landfall: {error:#}");
-            ExitCode::from(if error.is::<UsageError>() { 2 } else { 1 })
+    let command = words.first().and_then(|word| root.find_subcommand(word)).cloned();
+    let name = OsString::from(called_as.name());
+    let matches = root.clone().try_get_matches_from(std::iter::once(name).chain(words));
+    let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
+    let result = match cli {
+        Ok(cli) => cli.command.run(called_as, root.clone()).map_err(Failure::Run),
+        Err(error) => Err(Failure::Words(error)),
+    };
+    end(called_as, result, command.or(Some(root)))
+}
+
+/// Every command there is.
+fn root(called_as: CalledAs) -> clap::Command {
+    let programs = Program::ALL.map(Program::command);
+    Cli::command()
+        .name(called_as.name())
+        .bin_name(called_as.name())
+        .subcommands(programs)
+}
+
+impl Command {
+    fn run(self, called_as: CalledAs, root: clap::Command) -> anyhow::Result<()> {
+        match self {
+            Self::Serve(args) => args.run(),
+            Self::Get(args) => block_on(args.run()),
+            Self::Receivers(args) => block_on(args.run()),
+            Self::Send(args) => block_on(args.run()),
+            Self::Deliveries(command) => block_on(command.run()),
+            Self::Template(args) => args.run(called_as),
+            Self::Completion(args) => args.run(root),
+            Self::Version(args) => args.run(called_as),
+            Self::Docs => docs::run(&root),
         }
     }
 }

@@ -1,13 +1,23 @@
 //! `landfall send`: posts a delivery as a sender would.
 
+mod aliyun_acr;
+mod azure;
+mod cloudevents;
 mod distribution;
 mod dockerhub;
+mod ecr;
+mod eventbridge;
+mod github;
+mod harbor;
+mod quay;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use sha2::{Digest as _, Sha256};
 
 use super::UsageError;
 use super::output::{Format, print, print_json};
+use crate::clock::now;
 
 /// Post a realistic delivery, signed as its sender signs, to try things out.
 ///
@@ -17,6 +27,8 @@ use super::output::{Format, print, print_json};
 ///       --to 'http://127.0.0.1:8080/webhook?type=docker.io'
 ///   LANDFALL_SEND_SECRET='Bearer s3cret' landfall send distribution --repo 127.0.0.1:5000/shop/api --tag 1.2.3 \
 ///       --to 'http://127.0.0.1:8080/webhook?type=distribution'
+///   LANDFALL_SEND_SECRET=s3cret landfall send github --repo ghcr.io/shop/api --tag 1.2.3 \
+///       --to 'http://127.0.0.1:8080/webhook?type=ghcr.io'
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 #[allow(
@@ -35,6 +47,20 @@ enum SenderCommand {
     Dockerhub(What),
     /// As a CNCF Distribution registry posts after a push.
     Distribution(What),
+    /// As GitHub posts after a push to its container registry, signed with the secret.
+    Github(What),
+    /// As Harbor posts after a push, in its default format.
+    Harbor(What),
+    /// As Quay posts after a push.
+    Quay(What),
+    /// As Alibaba Cloud's Container Registry posts after a push.
+    AliyunAcr(What),
+    /// As Azure Container Registry posts after a push.
+    Azure(What),
+    /// As a CloudEvent: for a registry of ECR as EventBridge's transformer makes it, for others in the same fields.
+    Cloudevents(What),
+    /// As EventBridge delivers an event of ECR, untransformed.
+    Eventbridge(What),
 }
 
 #[derive(Args)]
@@ -78,6 +104,13 @@ impl SendArgs {
         let (delivery, output) = match &self.sender {
             SenderCommand::Dockerhub(what) => (dockerhub::delivery(what)?, what.output),
             SenderCommand::Distribution(what) => (distribution::delivery(what)?, what.output),
+            SenderCommand::Github(what) => (github::delivery(what)?, what.output),
+            SenderCommand::Harbor(what) => (harbor::delivery(what)?, what.output),
+            SenderCommand::Quay(what) => (quay::delivery(what)?, what.output),
+            SenderCommand::AliyunAcr(what) => (aliyun_acr::delivery(what)?, what.output),
+            SenderCommand::Azure(what) => (azure::delivery(what)?, what.output),
+            SenderCommand::Cloudevents(what) => (cloudevents::delivery(what)?, what.output),
+            SenderCommand::Eventbridge(what) => (eventbridge::delivery(what)?, what.output),
         };
         let client = reqwest::Client::builder()
             .timeout(std::time::Duration::from_secs(30))
@@ -122,4 +155,37 @@ impl What {
             .parse()
             .map_err(|error| UsageError(format!("--to is no URL: {error}")))
     }
+
+    /// The registry and the repository on it.
+    fn registry_and_repository(&self) -> Result<(&str, &str), UsageError> {
+        self.repo.split_once('/').ok_or_else(|| {
+            UsageError("--repo needs the registry's host in front, for example 127.0.0.1:5000/shop/api".to_owned())
+        })
+    }
+
+    /// The receiver's URL with the secret in its query.
+    fn url_with_secret(&self) -> Result<reqwest::Url, UsageError> {
+        let mut url = self.url()?;
+        if let Some(secret) = &self.secret {
+            url.query_pairs_mut().append_pair("secret", secret);
+        }
+        Ok(url)
+    }
+
+    /// The headers of a JSON body, and the secret as one of them.
+    fn headers_with_secret(&self, name: &'static str) -> Vec<(&'static str, String)> {
+        let mut headers = vec![("content-type", "application/json".to_owned())];
+        headers.extend(self.secret.clone().map(|secret| (name, secret)));
+        headers
+    }
+}
+
+/// An id as senders give them to their events: as good as theirs, and new with every call.
+fn new_id() -> String {
+    let unique = format!("{}{}", now(), fastrand::u64(..));
+    hex(&Sha256::digest(unique)[..16])
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

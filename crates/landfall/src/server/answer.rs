@@ -6,6 +6,7 @@ use axum::http::{HeaderValue, Response, StatusCode};
 use landfall_core::delivery::Entrance;
 use landfall_core::journal::EntryId;
 use landfall_core::receiver::Malformed;
+use landfall_core::receiver::handshake::Handshake;
 
 use crate::intake::Taken;
 
@@ -14,6 +15,8 @@ use crate::intake::Taken;
 pub enum Answer {
     /// The intake has decided.
     Taken(Taken),
+    /// The sender has only asked whether it is welcome, and it is.
+    Greeted(Handshake),
     /// No receiver has this path.
     Unknown,
     /// The proof is missing or wrong. It does not say which.
@@ -41,6 +44,7 @@ impl Answer {
         let id = self.id();
         let status = self.status();
         let mut response = match entrance {
+            _ if let Self::Greeted(handshake) = &self => greeting(handshake),
             Entrance::Path => json(status, &self),
             Entrance::Type => text(status, self.words()),
         };
@@ -77,7 +81,8 @@ impl Answer {
 
     fn status(&self) -> StatusCode {
         match self {
-            Self::Taken(Taken::Accepted { .. } | Taken::Duplicate { .. } | Taken::Ignored { .. }) => StatusCode::OK,
+            Self::Taken(Taken::Accepted { .. } | Taken::Duplicate { .. } | Taken::Ignored { .. })
+            | Self::Greeted(_) => StatusCode::OK,
             Self::Taken(Taken::Malformed(_)) | Self::NoSuchType(_) | Self::Broken => StatusCode::BAD_REQUEST,
             Self::Taken(Taken::Unavailable) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unknown => StatusCode::NOT_FOUND,
@@ -92,6 +97,7 @@ impl Answer {
     fn words(&self) -> String {
         match self {
             Self::Taken(Taken::Accepted { .. }) => "Webhook received and processing".to_owned(),
+            Self::Greeted(_) => String::new(),
             Self::Taken(Taken::Duplicate { of, .. }) => format!("Webhook received before, as delivery {of}"),
             Self::Taken(Taken::Ignored { reason, .. }) => format!("Webhook ignored: {reason}"),
             Self::Taken(Taken::Malformed(Malformed::Payload(problem))) => {
@@ -142,6 +148,26 @@ fn text(status: StatusCode, words: String) -> Response<Body> {
             .insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     }
     response
+}
+
+/// In the words of whoever asked, whichever door it came through.
+fn greeting(handshake: &Handshake) -> Response<Body> {
+    match handshake {
+        Handshake::ValidationCode(code) => {
+            let body = serde_json::json!({ "validationResponse": code });
+            respond(StatusCode::OK, "application/json", body.to_string())
+        }
+        Handshake::Origin(origin) => {
+            let mut response = Response::new(Body::empty());
+            let headers = response.headers_mut();
+            headers.insert(ALLOW, HeaderValue::from_static("POST"));
+            headers.insert("webhook-allowed-rate", HeaderValue::from_static("*"));
+            if let Ok(origin) = HeaderValue::from_str(origin) {
+                headers.insert("webhook-allowed-origin", origin);
+            }
+            response
+        }
+    }
 }
 
 fn respond(status: StatusCode, content_type: &'static str, body: String) -> Response<Body> {

@@ -7,7 +7,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{Method, Request};
 use axum::response::Response;
 use landfall_core::delivery::Entrance;
-use landfall_core::receiver::{Receiver, Sender};
+use landfall_core::receiver::{Receiver, Sender, handshake};
 
 use super::Door;
 use super::answer::Answer;
@@ -26,14 +26,12 @@ pub(super) async fn receive(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request<Body>,
 ) -> Response {
-    let answer = if request.method() == Method::POST {
-        let receiver = receiver(&door.intake.live.load(), &request);
-        match receiver {
-            Err(answer) => answer,
-            Ok(receiver) => take(&door, &receiver, peer, request).await,
-        }
-    } else {
-        Answer::WrongMethod
+    let receiver = receiver(&door.intake.live.load(), &request);
+    let answer = match (request.method(), receiver) {
+        (&Method::POST, Ok(receiver)) => take(&door, &receiver, peer, request).await,
+        (&Method::POST, Err(answer)) => answer,
+        (&Method::OPTIONS, Ok(receiver)) => greet(&door, &receiver, request).await,
+        _ => Answer::WrongMethod,
     };
     answer.at(Entrance::Type)
 }
@@ -41,7 +39,8 @@ pub(super) async fn receive(
 /// The receiver that the request names; what is wrong with the name is told in the peer's words.
 fn receiver(live: &Live, request: &Request<Body>) -> Result<Receiver, Answer> {
     if live.by_type.is_empty() {
-        let words = "no webhook handlers are registered; configure at least one *-webhook-secret";
+        let words = "no webhook handlers are registered; configure at least one *-webhook-secret or set \
+                     --webhook-require-secret=false";
         return Err(Answer::NoSuchType(words.to_owned()));
     }
     let parameters = query(request.uri());
@@ -74,7 +73,22 @@ async fn take(door: &Door, receiver: &Receiver, peer: SocketAddr, request: Reque
         Err(answer) => answer,
         Ok(request) => match receiver.authenticate(request) {
             Err(_rejected) => Answer::Rejected,
-            Ok(delivery) => Answer::Taken(door.intake.take(delivery, receiver.reach().clone(), peer).await),
+            Ok(delivery) => match handshake::of_delivery(&delivery) {
+                Some(handshake) => Answer::Greeted(handshake),
+                None => Answer::Taken(door.intake.take(delivery, receiver.reach().clone(), peer).await),
+            },
+        },
+    }
+}
+
+/// Some senders ask before their first delivery. Nothing is kept of it: nothing has happened.
+async fn greet(door: &Door, receiver: &Receiver, request: Request<Body>) -> Answer {
+    match door.read(request, BODY_LIMIT).await {
+        Err(answer) => answer,
+        Ok(request) => match handshake::of_options(receiver, &request) {
+            Err(_rejected) => Answer::Rejected,
+            Ok(None) => Answer::WrongMethod,
+            Ok(Some(handshake)) => Answer::Greeted(handshake),
         },
     }
 }

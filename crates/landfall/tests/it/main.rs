@@ -8,6 +8,7 @@
     reason = "everything here is a test, which ends where it cannot go on, and prints how it can be played again"
 )]
 
+mod commands;
 mod credentials;
 mod deploy;
 mod door;
@@ -18,6 +19,8 @@ mod map;
 mod mirrors;
 mod requests;
 mod retries;
+mod senders;
+mod stock;
 mod strategies;
 mod terraform;
 mod world;

@@ -1,24 +1,14 @@
 //! A delivery as CNCF Distribution makes it: <https://distribution.github.io/distribution/about/notifications/>.
 
 use serde_json::json;
-use sha2::{Digest as _, Sha256};
 
-use super::{Delivery, What};
+use super::{Delivery, What, new_id};
 use crate::cli::UsageError;
 use crate::clock::now;
 
 pub(super) fn delivery(what: &What) -> Result<Delivery, UsageError> {
-    let (host, repository) = what.repo.split_once('/').ok_or_else(|| {
-        UsageError("--repo needs the registry's host in front, for example 127.0.0.1:5000/shop/api".to_owned())
-    })?;
-    let at = now();
-    // A registry gives every event an id of its own; this one is as good, and new with every call.
-    let unique = format!("{at}{}", fastrand::u64(..));
-    let id: String = Sha256::digest(unique)
-        .iter()
-        .take(16)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let (host, repository) = what.registry_and_repository()?;
+    let (at, id) = (now(), new_id());
     let media_type = "application/vnd.oci.image.manifest.v1+json";
     let mut target = json!({
         "mediaType": media_type,

@@ -28,13 +28,9 @@ pub(super) fn delivery(what: &What) -> Result<Delivery, UsageError> {
             "status": "Active",
         },
     });
-    let mut url = what.url()?;
-    if let Some(secret) = &what.secret {
-        url.query_pairs_mut().append_pair("secret", secret);
-    }
     let headers = vec![("content-type", "application/json".to_owned())];
     Ok(Delivery {
-        url,
+        url: what.url_with_secret()?,
         headers,
         body: body.to_string(),
     })
