@@ -18,6 +18,7 @@ mod map;
 mod mirrors;
 mod requests;
 mod retries;
+mod secrets;
 mod senders;
 mod stock;
 mod strategies;
