@@ -11,7 +11,8 @@ use std::ffi::OsString;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args as _, Command, FromArgMatches as _};
 
-use self::flags::{DATA_DIR, Flags};
+pub(super) use self::flags::DATA_DIR;
+use self::flags::Flags;
 use self::surroundings::Surroundings;
 use super::{UsageError, pflag, secrets, server};
 use crate::config::Config;
