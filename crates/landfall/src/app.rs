@@ -59,14 +59,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         // They are answered to the very end, so nothing stops them.
         tokio::spawn(probes.serve(routes, None, Limits::for_probes(), std::future::pending()));
     }
-    let base_url = match (config.base_url, &listener) {
-        (Some(base_url), _) => base_url,
-        (None, Some(listener)) => {
-            let scheme = if tls.is_some() { "https" } else { "http" };
-            BaseUrl::parse(&format!("{scheme}://{}", listener.address)).context("the base URL")?
-        }
-        // Nobody can post there, and nobody is told to: receivers without a door are shown all the same.
-        (None, None) => BaseUrl::parse("http://localhost").context("the base URL")?,
+    let base_url = match config.base_url {
+        Some(base_url) => base_url,
+        None => base_url(listener.as_ref(), tls.is_some())?,
     };
     let live = Arc::new(ArcSwap::from_pointee(Live::default()));
     let arrivals = Arc::new(Notify::new());
@@ -161,6 +156,17 @@ fn limits(limits: Limits) -> Limits {
         );
     }
     Limits { connections, ..limits }
+}
+
+/// The URL of the address that is listened at.
+fn base_url(listener: Option<&Bound>, has_tls: bool) -> anyhow::Result<BaseUrl> {
+    let scheme = if has_tls { "https" } else { "http" };
+    let host = match listener {
+        Some(listener) => listener.address.to_string(),
+        // Nobody can post there, and nobody is told to: receivers without a door are shown all the same.
+        None => "localhost".to_owned(),
+    };
+    BaseUrl::parse(&format!("{scheme}://{host}")).context("the base URL")
 }
 
 async fn listen(address: &ListenAddress, flag: &str) -> anyhow::Result<Bound> {

@@ -9,6 +9,7 @@ use landfall_core::delivery::{Delivery, Entrance};
 use landfall_core::journal::{DedupeKey, EntryId};
 use landfall_core::pace::Pace;
 use landfall_core::receiver::{self, Malformed, Reach};
+use landfall_core::secret::SecretAge;
 use tokio::sync::Notify;
 
 use crate::clock::now;
@@ -46,6 +47,10 @@ pub enum Taken {
 impl Intake {
     /// Takes a delivery in. When this says anything but `Malformed` and `Unavailable`, it is on the disk.
     pub async fn take(&self, delivery: Delivery, reach: Reach, peer: SocketAddr) -> Taken {
+        if delivery.secret() == Some(SecretAge::Previous) {
+            let receiver = delivery.receiver();
+            tracing::warn!(%receiver, "a delivery shows the previous secret; its sender is still to be told the new one");
+        }
         let read = receiver::read(&delivery);
         let (mut matched, mut aside) = (0, String::new());
         let contents = match &read {

@@ -67,22 +67,48 @@ fn secrets() -> String {
 }
 
 fn section(page: &mut String, parent: &str, command: &Command) {
-    if command.is_hide_set() || command.get_name() == "help" {
+    if is_skipped(command) {
         return;
     }
     let name = format!("{parent} {}", command.get_name());
     let about = command.get_about().map(ToString::to_string).unwrap_or_default();
-    let _ = writeln!(page, "\n## `{name}`\n\n{about}");
-    let args: Vec<&Arg> = command.get_arguments().filter(|arg| is_listed(arg)).collect();
-    if !args.is_empty() {
-        page.push_str("\n| flag | variable | ConfigMap | default | |\n|---|---|---|---|---|\n");
+    let _ = write!(page, "\n## `{name}`\n\n{about}.\n{}", table(command));
+    let subcommands: Vec<&Command> = command
+        .get_subcommands()
+        .filter(|command| !is_skipped(command))
+        .collect();
+    // The senders of `landfall send` have the same flags, which are worth one table.
+    let tables: Vec<String> = subcommands.iter().map(|command| table(command)).collect();
+    if let [first, others @ ..] = tables.as_slice()
+        && others.iter().all(|other| other == first)
+    {
+        let names: Vec<String> = subcommands
+            .iter()
+            .map(|command| format!("`{}`", command.get_name()))
+            .collect();
+        let _ = write!(page, "\nOne of {}, each with:\n{first}", names.join(", "));
+        return;
     }
-    let with_config_map = image_updater::Program::named(command.get_name()).is_some();
-    for arg in args {
-        row(page, arg, with_config_map);
-    }
-    for subcommand in command.get_subcommands() {
+    for subcommand in subcommands {
         section(page, &name, subcommand);
+    }
+}
+
+fn is_skipped(command: &Command) -> bool {
+    command.is_hide_set() || command.get_name() == "help"
+}
+
+/// The flags of a command, if it has any.
+fn table(command: &Command) -> String {
+    let with_config_map = image_updater::Program::named(command.get_name()).is_some();
+    let mut rows = String::new();
+    for arg in command.get_arguments().filter(|arg| is_listed(arg)) {
+        row(&mut rows, arg, with_config_map);
+    }
+    match (rows.as_str(), with_config_map) {
+        ("", _) => rows,
+        (_, true) => format!("\n| flag | variable | ConfigMap | default | |\n|---|---|---|---|---|\n{rows}"),
+        (_, false) => format!("\n| flag | variable | default | |\n|---|---|---|---|\n{rows}"),
     }
 }
 
@@ -102,30 +128,23 @@ fn row(page: &mut String, arg: &Arg, with_config_map: bool) {
         (Some(long), None) => format!("`--{long}`"),
         (None, value) => format!("`{}`", value.unwrap_or_else(|| arg.get_id().to_string().to_uppercase())),
     };
-    let variable = arg
-        .get_env()
-        .map(|name| name.to_string_lossy().into_owned())
-        .unwrap_or_default();
-    let key = image_updater::config_map_key(&variable).filter(|_| with_config_map);
-    let defaults: Vec<String> = arg
-        .get_default_values()
-        .iter()
-        .map(|value| value.to_string_lossy().into_owned())
-        .collect();
+    let variable = arg.get_env().map(|name| name.to_string_lossy().into_owned());
+    let variable = variable.unwrap_or_default();
+    let mut cells = vec![flag, code(&variable)];
+    if with_config_map {
+        cells.push(code(image_updater::config_map_key(&variable).unwrap_or_default()));
+    }
+    let defaults = arg.get_default_values().iter();
+    let defaults: Vec<_> = defaults.map(|value| value.to_string_lossy()).collect();
+    cells.push(code(&defaults.join(",")));
     let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
     let help = help
         .split_whitespace()
         .collect::<Vec<_>>()
         .join(" ")
         .replace('|', "\\|");
-    let _ = writeln!(
-        page,
-        "| {flag} | {} | {} | {} | {help}{} |",
-        code(&variable),
-        code(key.unwrap_or_default()),
-        code(&defaults.join(",")),
-        choices(arg)
-    );
+    cells.push(format!("{help}{}", choices(arg)));
+    let _ = writeln!(page, "| {} |", cells.join(" | "));
 }
 
 fn code(text: &str) -> String {
@@ -141,7 +160,7 @@ fn choices(arg: &Arg) -> String {
     let is_choice = !values.is_empty() && !arg.is_require_equals_set() && arg.get_action().takes_values();
     let named: Vec<String> = values.iter().map(|value| format!("`{}`", value.get_name())).collect();
     match is_choice {
-        true => format!(" One of {}", named.join(", ")),
+        true => format!(": {}", named.join(", ")),
         false => String::new(),
     }
 }

@@ -134,11 +134,25 @@ fn others(called_as: CalledAs, found: Found, typed: Vec<OsString>) -> ExitCode {
 
 /// Every command there is.
 fn root(called_as: CalledAs) -> clap::Command {
+    let commands = match called_as {
+        CalledAs::Landfall => Cli::command(),
+        CalledAs::ImageUpdater => at_home(Cli::command()),
+    };
     let programs = Program::ALL.map(Program::command);
-    Cli::command()
+    commands
         .name(called_as.name())
         .bin_name(called_as.name())
         .subcommands(programs)
+}
+
+/// In Image Updater's pod, all commands look for the data folder where its own commands have it.
+fn at_home(command: clap::Command) -> clap::Command {
+    command
+        .mut_subcommands(at_home)
+        .mut_args(|arg| match arg.get_id() == "data_dir" {
+            true => arg.default_value(image_updater::DATA_DIR),
+            false => arg,
+        })
 }
 
 impl Command {

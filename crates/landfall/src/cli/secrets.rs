@@ -24,7 +24,7 @@ one before it. A secret comes from the first of these that sets it:
   3. the environment, DOCKER_WEBHOOK_SECRET
   4. the Secret argocd-image-updater-secret in the folder of manifests, key webhook.docker-secret; a change is in force at once
 Previous secrets are set likewise: --docker-webhook-secret-previous, --docker-webhook-secret-previous-file,
-DOCKER_WEBHOOK_SECRET_PREVIOUS, webhook.docker-secret-previous. Deliveries that show one are taken, and counted.
+DOCKER_WEBHOOK_SECRET_PREVIOUS, webhook.docker-secret-previous. Deliveries that show one are taken, and the log says so.
 A flag can be seen by everyone who can list processes; prefer a file or the Secret.";
 
 const HEADING: &str = "Webhook secrets";

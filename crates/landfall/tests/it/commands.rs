@@ -130,6 +130,20 @@ fn words_that_are_no_command_end_as_cobra_ends() {
 }
 
 #[test]
+fn commands_look_for_the_data_folder_where_it_is_by_default() {
+    for (name, folder) in [("landfall", "landfall-data"), ("manager", "/tmp/landfall")] {
+        for args in [&["get", "warehouses", "--help"][..], &["deliveries", "list", "--help"]] {
+            let (code, stdout, _) = end(&Called::new(name).output(args));
+            assert_eq!(code, Some(0), "{name} {args:?}");
+            assert!(
+                stdout.contains(&format!("[default: {folder}]")),
+                "{name} {args:?}: {stdout}"
+            );
+        }
+    }
+}
+
+#[test]
 fn versions_have_the_shape_of_the_program_that_we_are_called_as() {
     let number = env!("CARGO_PKG_VERSION");
     let manager = Called::new("manager");

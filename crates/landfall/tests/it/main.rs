@@ -19,6 +19,7 @@ mod map;
 mod mirrors;
 mod requests;
 mod retries;
+mod secrets;
 mod senders;
 mod stock;
 mod strategies;

@@ -15,7 +15,7 @@ use crate::server::ListenAddress;
 use super::Program;
 
 /// Where the journal is if nobody says where: the one place that can be written to in Image Updater's Deployment.
-pub(super) const DATA_DIR: &str = "/tmp/landfall";
+pub(in crate::cli) const DATA_DIR: &str = "/tmp/landfall";
 
 #[derive(Args, Debug)]
 pub(super) struct Flags {

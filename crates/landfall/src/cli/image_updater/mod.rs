@@ -11,7 +11,8 @@ use std::ffi::OsString;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args as _, Command, FromArgMatches as _};
 
-use self::flags::{DATA_DIR, Flags};
+pub(super) use self::flags::DATA_DIR;
+use self::flags::Flags;
 use self::surroundings::Surroundings;
 use super::{UsageError, pflag, secrets, server};
 use crate::config::Config;
@@ -44,12 +45,25 @@ impl Program {
         Self::ALL.into_iter().find(|program| program.name() == name)
     }
 
+    fn examples(self) -> &'static str {
+        match self {
+            Self::Run => {
+                "Examples:\n  landfall run --manifests /etc/landfall --data-dir /var/lib/landfall --enable-webhook\n  \
+                 argocd-image-updater --metrics-bind-address=:8443 run"
+            }
+            Self::Webhook => {
+                "Examples:\n  landfall webhook --manifests /etc/landfall --data-dir /var/lib/landfall\n  \
+                 DOCKER_WEBHOOK_SECRET=s3cret landfall webhook --manifests /etc/landfall --disable-tls"
+            }
+        }
+    }
+
     /// The command with all its flags, for help, completion and documentation.
     pub(super) fn command(self) -> Command {
         let command = Flags::augment_args(Command::new(self.name()));
         let command = match self {
             Self::Run => command
-                .about("Run as Argo CD Image Updater's controller does, with its flags and variables.")
+                .about("Run as Argo CD Image Updater's controller does, with its flags and variables")
                 .arg(enable_webhook()),
             Self::Webhook => command
                 .about(
@@ -58,8 +72,14 @@ impl Program {
                 .mut_arg("webhook_port", |port| port.default_value("8080")),
         };
         postponed::add(command, self)
-            .after_long_help(format!("{}\n\n{}", surroundings::HELP, secrets::HELP))
+            .after_long_help(format!(
+                "{}\n\n{}\n\n{}",
+                self.examples(),
+                surroundings::HELP,
+                secrets::HELP
+            ))
             .max_term_width(120)
+            .mut_args(|arg| arg.hide_env_values(true))
     }
 }
 
