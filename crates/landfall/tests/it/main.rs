@@ -18,6 +18,7 @@ mod map;
 mod mirrors;
 mod requests;
 mod retries;
+mod sender_pages;
 mod strategies;
 mod terraform;
 mod world;
