@@ -21,9 +21,9 @@ export ONCE LISTEN REGISTRY_PORT
 
 # What is run besides Rust, as PROGRAM=PACKAGE of Debian and Ubuntu.
 #   docker-registry, skopeo: a real registry, and pushes to it
-#   openssl: certificates for tests; htpasswd: passwords for tests
+#   openssl: certificates for tests; htpasswd: passwords for tests; curl: what the pages of docs/senders say to try
 #   cc: links, and compiles the C parts of SQLite and the TLS library
-PROGRAMS := docker-registry=docker-registry skopeo=skopeo openssl=openssl htpasswd=apache2-utils cc=gcc
+PROGRAMS := docker-registry=docker-registry skopeo=skopeo openssl=openssl htpasswd=apache2-utils curl=curl cc=gcc
 
 help: ## List these targets.
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

@@ -17,12 +17,15 @@ use crate::controller::warehouse::Discovery;
 use crate::discovery::Catalogs;
 use crate::intake::Intake;
 use crate::live::Live;
-use crate::pipeline::Pipeline;
+use crate::metrics::Metrics;
+use crate::pipeline::{Pipeline, Rules};
 use crate::reconfigure::Reconfigurer;
 use crate::registry::RegistryClient;
 use crate::resources::manifests::{self, Snapshot};
+use crate::senders::Senders;
+use crate::server::metrics::Sources;
 use crate::server::tls::Tls;
-use crate::server::{self, Bound, Health, Limits, ListenAddress, Phase};
+use crate::server::{self, Bound, Health, Limits, ListenAddress, Phase, Throttle, Watch};
 use crate::statuses::Statuses;
 use crate::store::Store;
 use crate::webhook_secrets::WebhookSecrets;
@@ -75,14 +78,32 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let pace = config
         .rate_limit_per_hour
         .and_then(|allowed| Pace::new(allowed, SignedDuration::from_hours(1), BURST));
+    let metrics = Metrics::default();
+    let senders = Senders::new(config.silence_factor);
+    if let Some(address) = &config.metrics {
+        let sources = Sources {
+            metrics: metrics.clone(),
+            store: store.clone(),
+            registry: discovery.registry.clone(),
+            senders: senders.clone(),
+            snapshot: snapshot.clone(),
+            certificate: tls.as_ref().map(Tls::status),
+        };
+        let bound = listen(address, "--metrics-bind-address").await?;
+        let routes = server::metrics::routes(sources);
+        tokio::spawn(bound.serve(routes, None, Limits::for_probes(), std::future::pending()));
+    }
     let pipeline = Pipeline::new(
         live.clone(),
         discovery,
         statuses,
-        config.retries,
-        config.retention,
+        Rules {
+            retries: config.retries,
+            retention: config.retention,
+            paced: pace.is_some(),
+        },
         arrivals.clone(),
-        pace.is_some(),
+        metrics.clone(),
     );
     let settings = Settings {
         base_url,
@@ -112,11 +133,19 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     tokio::spawn(follow(snapshot, webhook_secrets.follow(), reconfigurer));
     tokio::spawn(pipeline.run());
 
+    tokio::spawn(senders.clone().listen(store.clone()));
+    let watch = Watch {
+        metrics: metrics.clone(),
+        senders,
+        requests: Throttle::per_minute(config.peer_requests_per_minute),
+        failed_proofs: Throttle::per_minute(config.failed_proofs_per_minute),
+    };
     let intake = Intake {
         live,
         store,
         arrivals,
         dedupe_window: config.dedupe_window,
+        metrics: metrics.clone(),
         pace,
     };
     let stopped = stopped()?;
@@ -136,7 +165,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     };
     match listener {
         Some(listener) => {
-            let routes = server::routes(intake, health, limits);
+            let routes = server::routes(intake, health, watch, limits);
             listener.serve(routes, tls, limits, stop).await;
         }
         None => stop.await,

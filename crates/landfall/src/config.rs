@@ -35,6 +35,12 @@ pub struct Config {
     pub dedupe_window: Duration,
     /// So many deliveries of the door by type are followed up in an hour; the others wait in the journal.
     pub rate_limit_per_hour: Option<u32>,
+    /// Requests that one address may make in a minute; 0 for any number.
+    pub peer_requests_per_minute: u32,
+    /// Failed proofs that one address may make in a minute before it is told to come back; 0 for any number.
+    pub failed_proofs_per_minute: u32,
+    /// A sender that is silent for so many times its usual gap is reported; 0 for never.
+    pub silence_factor: u32,
     pub retries: RetryPolicy,
     pub retention: Retention,
     pub limits: Limits,

@@ -8,12 +8,13 @@ use arc_swap::ArcSwap;
 use landfall_core::delivery::{Delivery, Entrance};
 use landfall_core::journal::{DedupeKey, EntryId};
 use landfall_core::pace::Pace;
-use landfall_core::receiver::{self, Malformed, Reach};
+use landfall_core::receiver::{self, Contents, Malformed, Reach};
 use landfall_core::secret::SecretAge;
 use tokio::sync::Notify;
 
 use crate::clock::now;
 use crate::live::Live;
+use crate::metrics::Metrics;
 use crate::store::{Acceptance, NewEntry, NewReport, Recorded, Store, StoreError};
 
 /// Stages 2 to 4 of the sentence, for both doors.
@@ -25,6 +26,7 @@ pub struct Intake {
     pub arrivals: Arc<Notify>,
     /// How long deliveries of equal content count as one.
     pub dedupe_window: Duration,
+    pub metrics: Metrics,
     /// How fast deliveries of the door by type are followed up; absent where nothing limits that.
     pub pace: Option<Pace>,
 }
@@ -47,6 +49,9 @@ pub enum Taken {
 impl Intake {
     /// Takes a delivery in. When this says anything but `Malformed` and `Unavailable`, it is on the disk.
     pub async fn take(&self, delivery: Delivery, reach: Reach, peer: SocketAddr) -> Taken {
+        if let Some(secret) = delivery.secret() {
+            self.metrics.proved(delivery.sender(), secret);
+        }
         if delivery.secret() == Some(SecretAge::Previous) {
             let receiver = delivery.receiver();
             tracing::warn!(%receiver, "a delivery shows the previous secret; its sender is still to be told the new one");
@@ -90,8 +95,8 @@ impl Intake {
                 tracing::error!(%error, "a delivery was refused; its sender is asked to try again");
                 Taken::Unavailable
             }
-            (Ok(Acceptance::New(id)), Ok(_)) => {
-                tracing::debug!(delivery = %id, matched, "accepted");
+            (Ok(Acceptance::New(id)), Ok(contents)) => {
+                tell(id, peer, matched, &contents);
                 Taken::Accepted { id, matched }
             }
             (Ok(Acceptance::Duplicate { id, of }), Ok(_)) => Taken::Duplicate { id, of },
@@ -118,7 +123,23 @@ impl Intake {
             headers: delivery.headers().to_vec(),
             body: delivery.body().to_vec(),
             contents,
+            secret: delivery.secret(),
             pace: self.pace.filter(|_| paced),
+        }
+    }
+}
+
+/// A line for each event, with the fields of Image Updater's log. What nobody wants is a detail.
+fn tell(id: EntryId, peer: SocketAddr, matched: usize, contents: &Contents) {
+    for report in &contents.reports {
+        let tag = report.event.subject();
+        let (registry, repository) = report.event.repository().split_once('/').unwrap_or_default();
+        if matched > 0 {
+            tracing::info!(delivery = %id, webhook_remote = %peer, webhook_registry = registry,
+                webhook_repository = repository, webhook_tag = tag, matched, "accepted");
+        } else {
+            tracing::debug!(delivery = %id, webhook_remote = %peer, webhook_registry = registry,
+                webhook_repository = repository, webhook_tag = tag, matched, "accepted");
         }
     }
 }

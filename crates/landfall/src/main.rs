@@ -14,6 +14,7 @@ mod pipeline;
 mod reconfigure;
 mod registry;
 mod resources;
+mod senders;
 mod server;
 mod statuses;
 mod store;

@@ -21,10 +21,19 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 use crate::clock::now;
 use crate::controller::warehouse::{self, Discovery, Hints};
 use crate::live::Live;
+use crate::metrics::Metrics;
 use crate::statuses::Statuses;
 use slots::Slots;
 
 use crate::store::{Hint, Matched, Store, StoreError, Unmatched, WaitingWork};
+
+/// What was configured of it.
+pub struct Rules {
+    pub retries: RetryPolicy,
+    pub retention: Retention,
+    /// Whether entries wait for their turn.
+    pub paced: bool,
+}
 
 /// What the pipeline's tasks share.
 pub struct Pipeline {
@@ -32,12 +41,10 @@ pub struct Pipeline {
     pub store: Store,
     pub discovery: Discovery,
     pub statuses: Arc<Statuses>,
-    pub retries: RetryPolicy,
-    pub retention: Retention,
+    pub rules: Rules,
     /// Signalled when an entry was accepted.
     pub arrivals: Arc<Notify>,
-    /// Whether entries wait for their turn.
-    paced: bool,
+    pub metrics: Metrics,
     plan: Mutex<Plan>,
     slots: Slots,
     /// Signalled when the plan has changed.
@@ -59,10 +66,9 @@ impl Pipeline {
         live: Arc<ArcSwap<Live>>,
         discovery: Discovery,
         statuses: Arc<Statuses>,
-        retries: RetryPolicy,
-        retention: Retention,
+        rules: Rules,
         arrivals: Arc<Notify>,
-        paced: bool,
+        metrics: Metrics,
     ) -> Arc<Self> {
         let store = discovery.store.clone();
         let (plan, slots, replanned) = (Mutex::default(), Slots::default(), Notify::new());
@@ -71,10 +77,9 @@ impl Pipeline {
             store,
             discovery,
             statuses,
-            retries,
-            retention,
+            rules,
             arrivals,
-            paced,
+            metrics,
             plan,
             slots,
             replanned,
@@ -112,7 +117,7 @@ impl Pipeline {
             .persist("the unfinished work", || self.store.waiting_targets())
             .await;
         // A clock that has been set back since must not put the work off.
-        let longest = SignedDuration::try_from(self.retries.longest_delay()).unwrap_or_default();
+        let longest = SignedDuration::try_from(self.rules.retries.longest_delay()).unwrap_or_default();
         let furthest = now().checked_add(longest).unwrap_or(Timestamp::MAX);
         for (target, due) in waiting {
             let due = if due > furthest { now() } else { due };
@@ -141,7 +146,7 @@ impl Pipeline {
 
     /// Entries whose turn comes by this time are matched now: all of them, once nothing limits their pace any more.
     fn turns_until(&self) -> Timestamp {
-        if self.paced { now() } else { Timestamp::MAX }
+        if self.rules.paced { now() } else { Timestamp::MAX }
     }
 
     async fn match_batch(&self, unmatched: Vec<Unmatched>) {
@@ -244,7 +249,7 @@ impl Pipeline {
             return Vec::new();
         };
         // What is not due yet keeps its attempts: other work of the same target must not use them up.
-        let due = |waiting: &WaitingWork| waiting.work.due(began, &self.retries);
+        let due = |waiting: &WaitingWork| waiting.work.due(began, &self.rules.retries);
         let (waiting, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|waiting| due(waiting) <= Some(began));
         let mut next: Vec<_> = later
             .iter()
@@ -253,7 +258,7 @@ impl Pipeline {
         if waiting.is_empty() && extent == Extent::Hinted {
             return next;
         }
-        let hints = hints(&waiting, began, &self.retries);
+        let hints = hints(&waiting, began, &self.rules.retries);
         let (discovery, credentials) = (self.discovery.clone(), self.live.load().credentials.clone());
         let looked_at = known.clone();
         // A task of its own, so that a bug in looking is one failed attempt and nothing more.
@@ -265,7 +270,7 @@ impl Pipeline {
 
     async fn prune(&self) {
         loop {
-            match self.store.prune(self.retention, now()).await {
+            match self.store.prune(self.rules.retention, now()).await {
                 Ok(true) => tokio::task::yield_now().await,
                 Ok(false) => tokio::time::sleep(PRUNE).await,
                 Err(error) => {

@@ -31,6 +31,11 @@ impl EntryId {
         Self(raw.max(0))
     }
 
+    /// When it was given, to the millisecond. Where the clock was set back, a later time than the clock's.
+    pub fn given(self) -> Timestamp {
+        Timestamp::from_millisecond(self.0 >> SEQUENCE_BITS).unwrap_or(Timestamp::MAX)
+    }
+
     /// The smallest id that can be given at `time`: everything older is below it.
     pub fn floor(time: Timestamp) -> Self {
         let millis = time.as_millisecond().clamp(0, i64::MAX >> SEQUENCE_BITS);

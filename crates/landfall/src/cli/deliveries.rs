@@ -168,6 +168,9 @@ fn heading(delivery: &DeliveryDetail) -> String {
         "sender    {} at {}, through {}\n",
         entry.sender, entry.peer, entry.receiver
     ));
+    if entry.secret.as_deref() == Some("previous") {
+        text.push_str("proof     the previous secret: its sender is still to be told the new one\n");
+    }
     let reason = if entry.reason.is_empty() {
         String::new()
     } else {

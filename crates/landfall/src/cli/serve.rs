@@ -44,6 +44,18 @@ pub(super) struct ServeArgs {
         value_name = "ADDR"
     )]
     health_probe_bind_address: String,
+    /// Where /metrics is served, in plain HTTP; 0 for nowhere.
+    #[arg(
+        long,
+        env = "LANDFALL_METRICS_BIND_ADDRESS",
+        default_value = "0",
+        value_name = "ADDR"
+    )]
+    metrics_bind_address: String,
+    /// How many deliveries of the door by type are followed up in an hour. Its senders get their answer all the same, and
+    /// what has to wait is kept in the journal; 0 is no limit.
+    #[arg(long, env = "WEBHOOK_RATELIMIT_ALLOWED", default_value_t = 0, value_name = "N")]
+    webhook_ratelimit_allowed: u32,
     #[command(flatten)]
     server: ServerArgs,
     /// How to log.
@@ -74,6 +86,8 @@ impl ServeArgs {
         let tls = self.tls.at(&self.listen)?;
         let probes = ListenAddress::parse_optional(&self.health_probe_bind_address)
             .map_err(|error| UsageError(format!("--health-probe-bind-address: {error}")))?;
+        let metrics = ListenAddress::parse_optional(&self.metrics_bind_address)
+            .map_err(|error| UsageError(format!("--metrics-bind-address: {error}")))?;
         self.server.meaning(Own {
             manifests: self.manifests,
             data_dir: self.data_dir,
@@ -81,9 +95,9 @@ impl ServeArgs {
             tls,
             http2,
             probes,
-            metrics: None,
+            metrics,
             webhook_secrets: self.secrets.sources()?,
-            rate_limit_per_hour: None,
+            rate_limit_per_hour: (self.webhook_ratelimit_allowed > 0).then_some(self.webhook_ratelimit_allowed),
             log_format: match self.log_format {
                 LogFormatArg::Text => LogFormat::Text,
                 LogFormatArg::Json => LogFormat::Json,

@@ -30,6 +30,27 @@ pub(super) struct ServerArgs {
     #[arg(long, env = "LANDFALL_MAX_CONNECTIONS", default_value_t = 4096, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..))]
     max_connections: u32,
+    /// Requests that one address may make in a minute; further ones get 503 with Retry-After. 0 for any number: behind a
+    /// proxy, all senders have its address.
+    #[arg(
+        long,
+        env = "LANDFALL_PEER_REQUESTS_PER_MINUTE",
+        default_value_t = 0,
+        value_name = "N"
+    )]
+    peer_requests_per_minute: u32,
+    /// Wrong secrets, signatures and paths that one address may try in a minute, before all its requests get 503 with
+    /// Retry-After. 0 for any number.
+    #[arg(
+        long,
+        env = "LANDFALL_FAILED_PROOFS_PER_MINUTE",
+        default_value_t = 0,
+        value_name = "N"
+    )]
+    failed_proofs_per_minute: u32,
+    /// Report a sender that has been silent for N times the longest gap it lately had, by log and metric. 0 for never.
+    #[arg(long, env = "LANDFALL_SILENCE_FACTOR", default_value_t = 3, value_name = "N")]
+    silence_factor: u32,
     /// The namespace of the Secrets of the ClusterConfig's receivers.
     #[arg(
         long,
@@ -127,6 +148,9 @@ impl ServerArgs {
             base_url,
             webhook_secrets,
             rate_limit_per_hour,
+            peer_requests_per_minute: self.peer_requests_per_minute,
+            failed_proofs_per_minute: self.failed_proofs_per_minute,
+            silence_factor: self.silence_factor,
             retries: self.retries(),
             registry: self.registry()?,
             system_namespace: self.system_resources_namespace,

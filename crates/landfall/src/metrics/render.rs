@@ -2,8 +2,8 @@
 
 use std::sync::atomic::AtomicU64;
 
-use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
@@ -18,16 +18,16 @@ const HOSTS: usize = 100;
 #[derive(Clone, Debug, Default)]
 pub struct Now {
     /// Entries that are to be matched, and the age of the oldest in seconds.
-    pub unmatched: (u64, f64),
+    pub unmatched: (u32, f64),
     /// Work of targets that waits, and the age of the oldest in seconds.
-    pub waiting: (u64, f64),
+    pub waiting: (u32, f64),
     /// Work that was given up.
-    pub dead: u64,
+    pub dead: u32,
     pub hosts: Vec<HostLine>,
     pub certificate: Option<CertificateLine>,
     pub senders: Vec<SilenceLine>,
     /// Files and resources of the manifests that are not as they should be.
-    pub problems: u64,
+    pub problems: u32,
 }
 
 /// What a registry was asked.
@@ -76,9 +76,17 @@ pub fn text(metrics: &Metrics, now: &Now) -> String {
     heard(ours, now);
     if let Some(certificate) = now.certificate {
         let days = ConstGauge::new(certificate.days_left);
-        ours.register("certificate_days_left", "Whole days until the webhook door's certificate expires", days);
+        ours.register(
+            "certificate_days_left",
+            "Whole days until the webhook door's certificate expires",
+            days,
+        );
         let problem = ConstGauge::new(i64::from(certificate.problem));
-        ours.register("certificate_problem", "1 where the certificate's files could not be put in force", problem);
+        ours.register(
+            "certificate_problem",
+            "1 where the certificate's files could not be put in force",
+            problem,
+        );
     }
     asked(&mut registry, now);
     let mut page = String::new();
@@ -112,16 +120,40 @@ fn counted(registry: &mut Registry, metrics: &Metrics) {
 
 fn waiting(registry: &mut Registry, now: &Now) {
     for (name, help, value) in [
-        ("unmatched_deliveries", "Deliveries in the journal that are still to be matched", now.unmatched.0),
-        ("waiting_work", "Work of targets that waits for its first or next attempt", now.waiting.0),
-        ("dead_work", "Work of targets that was given up, to be seen with `landfall deliveries list --dead`", now.dead),
-        ("manifest_problems", "Files and resources that are not as they should be", now.problems),
+        (
+            "unmatched_deliveries",
+            "Deliveries in the journal that are still to be matched",
+            now.unmatched.0,
+        ),
+        (
+            "waiting_work",
+            "Work of targets that waits for its first or next attempt",
+            now.waiting.0,
+        ),
+        (
+            "dead_work",
+            "Work of targets that was given up, to be seen with `landfall deliveries list --dead`",
+            now.dead,
+        ),
+        (
+            "manifest_problems",
+            "Files and resources that are not as they should be",
+            now.problems,
+        ),
     ] {
         registry.register(name, help, ConstGauge::new(value));
     }
     for (name, help, age) in [
-        ("unmatched_age", "Age of the oldest delivery that is still to be matched", now.unmatched.1),
-        ("waiting_age", "Age of the oldest delivery with work that waits", now.waiting.1),
+        (
+            "unmatched_age",
+            "Age of the oldest delivery that is still to be matched",
+            now.unmatched.1,
+        ),
+        (
+            "waiting_age",
+            "Age of the oldest delivery with work that waits",
+            now.waiting.1,
+        ),
     ] {
         registry.register_with_unit(name, help, Unit::Seconds, ConstGauge::new(age));
     }
@@ -136,8 +168,16 @@ fn heard(registry: &mut Registry, now: &Now) {
         last.get_or_create(&labels).set(line.last);
         silent.get_or_create(&labels).set(i64::from(line.silent));
     }
-    registry.register("sender_last_delivery_timestamp_seconds", "When a sender was last heard of", last);
-    registry.register("sender_silent", "1 where a sender has been silent for much longer than is usual for it", silent);
+    registry.register(
+        "sender_last_delivery_timestamp_seconds",
+        "When a sender was last heard of",
+        last,
+    );
+    registry.register(
+        "sender_silent",
+        "1 where a sender has been silent for much longer than is usual for it",
+        silent,
+    );
 }
 
 /// Requests to registries, also by the names that Image Updater's dashboards ask for.
@@ -160,10 +200,18 @@ fn asked(registry: &mut Registry, now: &Now) {
     for prefix in ["landfall", "argocd_image_updater"] {
         let counts = registry.sub_registry_with_prefix(prefix);
         counts.register("registry_requests", "Requests to registries", requests.clone());
-        counts.register("registry_requests_failed", "Requests that a registry did not answer well", failed.clone());
+        counts.register(
+            "registry_requests_failed",
+            "Requests that a registry did not answer well",
+            failed.clone(),
+        );
     }
     let ours = registry.sub_registry_with_prefix("landfall");
-    ours.register("registry_budget_left", "Requests that may go to a registry at once now", budget);
+    ours.register(
+        "registry_budget_left",
+        "Requests that may go to a registry at once now",
+        budget,
+    );
 }
 
 #[cfg(test)]
@@ -180,7 +228,10 @@ mod tests {
         metrics.answered(None, "unknown");
         metrics.proved(Sender::Harbor, SecretAge::Previous);
         metrics.attempted("done");
-        metrics.done("2026-01-01T00:00:00Z".parse().unwrap(), "2026-01-01T00:00:03Z".parse().unwrap());
+        metrics.done(
+            "2026-01-01T00:00:00Z".parse().unwrap(),
+            "2026-01-01T00:00:03Z".parse().unwrap(),
+        );
         let host = |place: u64| HostLine {
             host: format!("registry-{place}.example.com"),
             requests: 1000 - place,

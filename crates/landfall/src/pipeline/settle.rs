@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landfall_core::discovery::warehouse_status;
-use landfall_core::journal::{Attempt, Outcome, Setback, Work};
+use landfall_core::journal::{Attempt, EntryId, Outcome, Setback, Work};
 use landfall_core::refresh::{Extent, Occasion};
 use landfall_core::resource::status::WarehouseStatus;
 use landfall_core::target::Target;
@@ -65,7 +65,7 @@ impl Pipeline {
         let work = self.next_states(waiting, &refreshed, began, ended);
         let mut next: Wishes = work
             .iter()
-            .filter_map(|(_, _, after, _)| Some((Extent::Hinted, after.due(ended, &self.retries)?)))
+            .filter_map(|(_, _, after, _)| Some((Extent::Hinted, after.due(ended, &self.rules.retries)?)))
             .collect();
         if let Extent::Full(occasion) = extent {
             let failed = failed.then_some(occasion);
@@ -81,6 +81,7 @@ impl Pipeline {
             self.store.settle(settlement)
         };
         self.persist("a refresh", settlement).await;
+        self.count(&work, ended);
         self.statuses.written(resource);
         next
     }
@@ -97,7 +98,7 @@ impl Pipeline {
                 let after = waiting
                     .work
                     .clone()
-                    .after(attempt, Outcome::Effected, now(), 0.0, &self.retries);
+                    .after(attempt, Outcome::Effected, now(), 0.0, &self.rules.retries);
                 let outcome = format!("{target} exists no more");
                 let record = AttemptRecord {
                     attempt,
@@ -124,13 +125,22 @@ impl Pipeline {
         self.persist("a refresh", settlement).await;
     }
 
+    fn count(&self, work: &[(EntryId, Work, Work, AttemptRecord)], ended: Timestamp) {
+        for (entry, _, after, _) in work {
+            self.metrics.attempted(after.summary().as_str());
+            if matches!(after, Work::Done { .. }) {
+                self.metrics.done(entry.given(), ended);
+            }
+        }
+    }
+
     fn next_states(
         &self,
         waiting: Vec<WaitingWork>,
         refreshed: &Refreshed,
         began: Timestamp,
         ended: Timestamp,
-    ) -> Vec<(landfall_core::journal::EntryId, Work, Work, AttemptRecord)> {
+    ) -> Vec<(EntryId, Work, Work, AttemptRecord)> {
         let served = waiting.len();
         let mut states = Vec::with_capacity(served);
         for WaitingWork { entry, work, hints } in waiting {
@@ -142,7 +152,7 @@ impl Pipeline {
             };
             let after = work
                 .clone()
-                .after(attempt, outcome, ended, fastrand::f64(), &self.retries);
+                .after(attempt, outcome, ended, fastrand::f64(), &self.rules.retries);
             let record = AttemptRecord {
                 attempt,
                 began,
@@ -173,10 +183,11 @@ impl Pipeline {
         let failures = self.statuses.count_failures(target, failed.is_some());
         if let Some(occasion) = failed {
             let delay = self
+                .rules
                 .retries
                 .failed
                 .delay(failures, fastrand::f64())
-                .unwrap_or(self.retries.failed.most);
+                .unwrap_or(self.rules.retries.failed.most);
             return full(occasion, ended, delay.min(interval.max(Duration::from_secs(1))));
         }
         let spread = interval.mul_f64(SPREAD * fastrand::f64());
@@ -192,7 +203,7 @@ impl Pipeline {
         target: &Target,
         extent: Extent,
         refreshed: &Refreshed,
-        work: &[(landfall_core::journal::EntryId, Work, Work, AttemptRecord)],
+        work: &[(EntryId, Work, Work, AttemptRecord)],
     ) {
         let failures: Vec<&str> = setbacks(refreshed).map(Setback::reason).collect();
         let (entries, requests) = (work.len(), refreshed.requests);

@@ -1,6 +1,7 @@
 //! Decides when the next request may go to a host, and who goes first; must not know what the request asks.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -39,6 +40,19 @@ pub(super) struct OutOfBudget {
     pub(super) retry_after: Option<Duration>,
 }
 
+/// What a host was asked so far, and what is left of its budget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostUse {
+    /// `host:port`.
+    pub host: String,
+    /// Requests that were sent.
+    pub requests: u64,
+    /// Those that it did not answer, or answered that it could not.
+    pub failed: u64,
+    /// Requests that may go at once now.
+    pub left: u32,
+}
+
 /// The budgets of all hosts, by `host:port`.
 #[derive(Debug)]
 pub(super) struct Budgets {
@@ -67,6 +81,18 @@ impl Budgets {
         hosts.insert(host.to_owned(), Arc::clone(&budget));
         budget
     }
+
+    /// What each remembered host was asked.
+    pub(super) fn uses(&self) -> Vec<HostUse> {
+        let hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let lines = hosts.iter().map(|(host, budget)| HostUse {
+            host: host.clone(),
+            requests: budget.requests.load(Ordering::Relaxed),
+            failed: budget.failed.load(Ordering::Relaxed),
+            left: budget.left(),
+        });
+        lines.collect()
+    }
 }
 
 /// One host's budget: a rate with a small burst, a number of requests at once, and pauses the host asks for.
@@ -76,6 +102,8 @@ pub(super) struct HostBudget {
     burst_allowance: Duration,
     concurrency: usize,
     state: Mutex<State>,
+    requests: AtomicU64,
+    failed: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -129,6 +157,8 @@ impl HostBudget {
             // A quarter of a second's requests may go at once: a look at one tag needs two or three.
             burst_allowance: interval * (rate / 4).saturating_sub(1),
             concurrency: allowance.concurrency.max(1),
+            requests: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
             state: Mutex::new(State {
                 full_at: Instant::now(),
                 paused_until: None,
@@ -174,6 +204,31 @@ impl HostBudget {
         let until = Instant::now() + wait.min(MAX_PAUSE);
         let mut state = self.state();
         state.paused_until = Some(state.paused_until.map_or(until, |earlier| earlier.max(until)));
+    }
+
+    /// A request was sent, and either answered or not.
+    pub(super) fn count(&self, answered: bool) {
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        if !answered {
+            self.failed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Requests that may go at once now.
+    fn left(&self) -> u32 {
+        if self.pause_left().is_some() {
+            return 0;
+        }
+        let state = self.state();
+        let ahead = state.full_at.saturating_duration_since(Instant::now());
+        let Some(slack) = self.burst_allowance.checked_sub(ahead) else {
+            return 0;
+        };
+        let by_rate = slack.as_nanos() / self.interval.as_nanos().max(1) + 1;
+        let by_concurrency = self.concurrency.saturating_sub(state.in_flight);
+        u32::try_from(by_rate)
+            .unwrap_or(u32::MAX)
+            .min(u32::try_from(by_concurrency).unwrap_or(u32::MAX))
     }
 
     fn look(&self, key: (Priority, u64)) -> Turn {

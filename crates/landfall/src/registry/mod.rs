@@ -26,7 +26,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use budget::Priority;
+pub use budget::{HostUse, Priority};
 pub use connections::TlsVerification;
 pub use credentials::{Access, Password};
 pub use endpoint::RepositoryAddress;
@@ -108,6 +108,11 @@ impl RegistryClient {
                 authenticator: auth::Authenticator::default(),
             }),
         })
+    }
+
+    /// What each host was asked so far, and what is left of its budget.
+    pub fn uses(&self) -> Vec<HostUse> {
+        self.inner.transport.uses()
     }
 
     /// A repository, to be asked as one tenant; an error if the address cannot be one. Nothing is sent yet.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::RegistryOptions;
 use super::answer::{Answer, BodyLimit};
-use super::budget::{Allowance, Budgets, MAX_PAUSE, Priority};
+use super::budget::{Allowance, Budgets, HostUse, MAX_PAUSE, Priority};
 use super::connections::{Connections, TlsVerification, innermost, may_speak_plain};
 use super::credentials::Access;
 use super::endpoint::{Endpoint, authority};
@@ -146,6 +146,11 @@ impl Transport {
         }
     }
 
+    /// What each host was asked so far.
+    pub(super) fn uses(&self) -> Vec<HostUse> {
+        self.budgets.uses()
+    }
+
     /// Sends a request in its turn, and again while its host asks for patience and the deadline allows.
     pub(super) async fn send(&self, outgoing: &Outgoing<'_>) -> Result<Answer, Failure> {
         let host = authority(outgoing.url);
@@ -162,7 +167,11 @@ impl Transport {
                     host: host.clone(),
                     retry_after: out.retry_after,
                 })?;
-            let answer = self.send_once(outgoing, &host).await?;
+            let answer = self.send_once(outgoing, &host).await;
+            budget.count(answer.as_ref().is_ok_and(|answer| {
+                !answer.status.is_server_error() && answer.status != StatusCode::TOO_MANY_REQUESTS
+            }));
+            let answer = answer?;
             if answer.is_last_within_quota() {
                 tracing::warn!(host, "the registry says that its quota is used up");
             }

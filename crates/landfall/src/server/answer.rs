@@ -79,6 +79,26 @@ impl Answer {
         }
     }
 
+    /// What it came to, as a word for counts and logs, out of a closed set.
+    pub(super) fn outcome(&self) -> &'static str {
+        match self {
+            Self::Taken(Taken::Accepted { .. }) => "accepted",
+            Self::Taken(Taken::Duplicate { .. }) => "duplicate",
+            Self::Taken(Taken::Ignored { .. }) => "ignored",
+            Self::Taken(Taken::Malformed(_)) => "malformed",
+            Self::Taken(Taken::Unavailable) => "unavailable",
+            Self::Greeted(_) => "greeted",
+            Self::Unknown => "unknown",
+            Self::Rejected => "rejected",
+            Self::WrongMethod => "wrong_method",
+            Self::TooLarge(_) => "too_large",
+            Self::TooSlow => "too_slow",
+            Self::Broken => "broken",
+            Self::NoSuchType(_) => "no_such_type",
+            Self::Busy => "busy",
+        }
+    }
+
     fn status(&self) -> StatusCode {
         match self {
             Self::Taken(Taken::Accepted { .. } | Taken::Duplicate { .. } | Taken::Ignored { .. })

@@ -23,12 +23,16 @@ pub(super) async fn receive(
     request: Request<Body>,
 ) -> Response {
     let receivers = door.intake.live.load().doors.behind(request.uri().path());
+    let receivers = receivers.as_deref();
     let answer = match receivers {
         None if let Some(elsewhere) = unclean::redirect(request.uri()) => return elsewhere,
+        _ if !door.admits(peer) => Answer::Busy,
         None => Answer::Unknown,
         Some(_) if request.method() != Method::POST => Answer::WrongMethod,
-        Some(receivers) => take(&door, &receivers, peer, request).await,
+        Some(receivers) => take(&door, receivers, peer, request).await,
     };
+    let sender = receivers.and_then(|receivers| receivers.first()).map(Receiver::sender);
+    door.note(sender, peer, &answer);
     answer.at(Entrance::Path)
 }
 

@@ -27,12 +27,15 @@ pub(super) async fn receive(
     request: Request<Body>,
 ) -> Response {
     let receiver = receiver(&door.intake.live.load(), &request);
+    let sender = receiver.as_ref().ok().map(Receiver::sender);
     let answer = match (request.method(), receiver) {
+        _ if !door.admits(peer) => Answer::Busy,
         (&Method::POST, Ok(receiver)) => take(&door, &receiver, peer, request).await,
         (&Method::POST, Err(answer)) => answer,
         (&Method::OPTIONS, Ok(receiver)) => greet(&door, &receiver, request).await,
         _ => Answer::WrongMethod,
     };
+    door.note(sender, peer, &answer);
     answer.at(Entrance::Type)
 }
 

@@ -11,12 +11,15 @@ mod descriptors;
 mod health;
 mod healthz;
 mod listener;
+pub mod metrics;
 mod panics;
 mod places;
 pub mod probes;
 mod readyz;
+mod throttle;
 pub mod tls;
 mod unclean;
+mod watch;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,12 +34,15 @@ pub use address::ListenAddress;
 pub use descriptors::provide as provide_descriptors;
 pub use health::{Health, Phase};
 pub use listener::{Bound, bind};
+pub use throttle::Throttle;
+pub use watch::Watch;
 
 /// What all endpoints share.
 #[derive(Clone)]
 pub struct Door {
     pub intake: Intake,
     pub health: Health,
+    pub watch: Watch,
     /// Memory for bodies that are being read, in [`body::UNIT`]s.
     pub bodies: Arc<Semaphore>,
     pub limits: Limits,
@@ -79,7 +85,7 @@ impl Limits {
 }
 
 /// Every route of the webhook door: all other paths are receivers' own, or unknown.
-pub fn routes(intake: Intake, health: Health, limits: Limits) -> Router {
+pub fn routes(intake: Intake, health: Health, watch: Watch, limits: Limits) -> Router {
     let bodies = Arc::new(Semaphore::new(limits.bodies / body::UNIT));
     let routes = Router::new()
         .route("/healthz", any(healthz::answer))
@@ -90,6 +96,7 @@ pub fn routes(intake: Intake, health: Health, limits: Limits) -> Router {
         .with_state(Door {
             intake,
             health,
+            watch,
             bodies,
             limits,
         });

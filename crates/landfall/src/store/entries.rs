@@ -9,6 +9,7 @@ use landfall_core::journal::{DedupeKey, EntryId, Lasting, Verdict};
 use landfall_core::matcher::Explanation;
 use landfall_core::pace::Pace;
 use landfall_core::receiver::Reach;
+use landfall_core::secret::SecretAge;
 use landfall_core::target::Target;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ pub struct NewEntry {
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
     pub contents: Recorded,
+    /// Which of its sender's secrets it showed, where it showed one.
+    pub secret: Option<SecretAge>,
     /// How fast entries like this one may be followed up; absent where nothing limits that.
     pub pace: Option<Pace>,
 }
@@ -79,6 +82,9 @@ pub struct Entry {
     pub events: Vec<Event>,
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub matched: Option<Timestamp>,
+    /// `current` or `previous`: which of its sender's secrets it showed, where it showed one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub secret: Option<String>,
     /// When it is to be matched, where its pace makes it wait.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub waits_until: Option<Timestamp>,
@@ -110,7 +116,7 @@ pub struct Matched {
     pub work: Vec<(Target, Vec<Hint>)>,
 }
 
-const COLUMNS: &str = "id, received, sender, receiver, peer, verdict, reason, duplicate_of, events, matched, slot, headers, body, explanation";
+const COLUMNS: &str = "id, received, sender, receiver, peer, verdict, reason, duplicate_of, events, matched, slot, secret, headers, body, explanation";
 
 /// An entry with everything that is kept of it.
 pub struct WholeEntry {
@@ -220,11 +226,11 @@ impl Store {
             let sql = format!("SELECT {COLUMNS} FROM entries WHERE id = ?1");
             connection
                 .query_row(&sql, [id.as_i64()], |row| {
-                    let explanations: Option<String> = row.get(13)?;
+                    let explanations: Option<String> = row.get(14)?;
                     Ok(WholeEntry {
                         entry: entry(row)?,
-                        headers: parsed(row, 11)?,
-                        body: row.get(12)?,
+                        headers: parsed(row, 12)?,
+                        body: row.get(13)?,
                         explanations: explanations
                             .and_then(|text| serde_json::from_str(&text).ok())
                             .unwrap_or_default(),
@@ -286,8 +292,8 @@ fn insert(
     connection
         .prepare_cached(
             "INSERT INTO entries (id, received, sender, receiver, reach, peer, headers, body, verdict, reason,
-                                  duplicate_of, events, keys, matched, explanation, slot)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+                                  duplicate_of, events, keys, matched, explanation, slot, secret)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
         )?
         .execute(params![
             id.as_i64(),
@@ -306,6 +312,7 @@ fn insert(
             nothing_to_match.then_some(received),
             nothing_to_match.then(|| json(&vec![Explanation::default(); fresh.len()])),
             slot,
+            entry.secret.map(SecretAge::as_str),
         ])?;
     for report in &fresh {
         let brought = Brought {
@@ -378,6 +385,7 @@ fn entry(row: &Row<'_>) -> rusqlite::Result<Entry> {
         reason: row.get(6)?,
         duplicate_of: row.get::<_, Option<i64>>(7)?.map(EntryId::from_i64),
         events: parsed(row, 8)?,
+        secret: row.get(11)?,
         waits_until: (matched.is_none() && slot > received).then(|| time(slot)),
         matched: matched.map(time),
     })

@@ -4,6 +4,7 @@
 mod catalog;
 mod entries;
 mod lock;
+mod queue;
 mod reader;
 mod recent;
 mod resources;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 pub use entries::{Acceptance, Entry, EntryFilter, Matched, NewEntry, NewReport, Recorded, Unmatched};
+pub use queue::Queue;
 pub use resources::{ResourceRecord, ResourceWrite};
 pub use work::{AttemptRecord, Hint, Settlement, WaitingWork, WorkRecord};
 

@@ -61,6 +61,7 @@ fn delivery(received: Timestamp, sender_id: Option<&str>, tag: &str) -> NewEntry
             key,
             event: report.event,
         }]),
+        secret: None,
         pace: None,
     }
 }

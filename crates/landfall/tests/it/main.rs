@@ -20,6 +20,7 @@ mod mirrors;
 mod requests;
 mod retries;
 mod secrets;
+mod sender_pages;
 mod senders;
 mod stock;
 mod strategies;

@@ -1,0 +1,71 @@
+//! Counts what is still to be done, and reads when senders were heard of.
+
+use jiff::Timestamp;
+use landfall_core::silence::Rhythm;
+
+use super::rows::time;
+use super::{Store, StoreError};
+
+/// What waits in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Queue {
+    /// Entries that are to be matched.
+    pub unmatched: u32,
+    /// When the oldest of them came in.
+    pub oldest_unmatched: Option<Timestamp>,
+    /// Work of targets that waits.
+    pub waiting: u32,
+    /// When the oldest delivery with such work came in.
+    pub oldest_waiting: Option<Timestamp>,
+    /// Work that was given up.
+    pub dead: u32,
+}
+
+impl Store {
+    /// What waits now. It costs as much as there is that waits, and nothing for what is done.
+    pub async fn queue(&self) -> Result<Queue, StoreError> {
+        self.read(|connection| {
+            let (unmatched, oldest_unmatched) = connection
+                .prepare_cached(
+                    "SELECT count(*), min(received) FROM entries INDEXED BY entries_unmatched
+                     WHERE verdict = 'accepted' AND matched IS NULL",
+                )?
+                .query_row([], |row| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?)))?;
+            let (waiting, oldest_waiting) = connection
+                .prepare_cached(
+                    "SELECT count(*), (SELECT received FROM entries WHERE id = min(work.entry))
+                     FROM work INDEXED BY work_unfinished WHERE due IS NOT NULL",
+                )?
+                .query_row([], |row| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?)))?;
+            let dead = connection
+                .prepare_cached("SELECT count(*) FROM work INDEXED BY work_dead WHERE summary = 'dead'")?
+                .query_row([], |row| row.get(0))?;
+            Ok(Queue {
+                unmatched,
+                oldest_unmatched: oldest_unmatched.map(time),
+                waiting,
+                oldest_waiting: oldest_waiting.map(time),
+                dead,
+            })
+        })
+        .await
+    }
+
+    /// How often each sender was heard of, by the name that entries have of it, from what the journal still holds.
+    pub async fn rhythms(&self) -> Result<Vec<(String, Rhythm)>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare("SELECT sender, received FROM entries ORDER BY id")?;
+            let mut rows = statement.query([])?;
+            let mut rhythms: Vec<(String, Rhythm)> = Vec::new();
+            while let Some(row) = rows.next()? {
+                let (sender, at) = (row.get_ref(0)?.as_str()?, time(row.get(1)?));
+                match rhythms.iter_mut().find(|(known, _)| known == sender) {
+                    Some((_, rhythm)) => *rhythm = rhythm.heard(at),
+                    None => rhythms.push((sender.to_owned(), Rhythm::begun(at))),
+                }
+            }
+            Ok(rhythms)
+        })
+        .await
+    }
+}
