@@ -33,8 +33,9 @@ impl Store {
                 .query_row([], |row| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?)))?;
             let (waiting, oldest_waiting) = connection
                 .prepare_cached(
-                    "SELECT count(*), (SELECT received FROM entries WHERE id = min(work.entry))
-                     FROM work INDEXED BY work_unfinished WHERE due IS NOT NULL",
+                    "WITH waiting AS (SELECT count(*) AS number, min(entry) AS oldest
+                                     FROM work INDEXED BY work_unfinished WHERE due IS NOT NULL)
+                     SELECT number, (SELECT received FROM entries WHERE id = oldest) FROM waiting",
                 )?
                 .query_row([], |row| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?)))?;
             let dead = connection

@@ -20,6 +20,7 @@ mod mirrors;
 mod requests;
 mod retries;
 mod secrets;
+mod seeing;
 mod sender_pages;
 mod senders;
 mod stock;

@@ -167,7 +167,7 @@ fn every_sender_is_heard_by_a_stock_install() {
     assert_eq!(listed.as_array().unwrap().len(), SENDERS.len(), "{listed:#}");
     let log = pod.log();
     assert!(
-        log.contains("these settings have no effect yet: --disable-kube-events, --git-commit-user, --interval, --metrics-bind-address"),
+        log.contains("these settings have no effect yet: --disable-kube-events, --git-commit-user, --interval"),
         "{log}"
     );
     assert!(!log.contains("stock-"), "{log}");

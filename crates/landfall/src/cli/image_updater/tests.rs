@@ -52,8 +52,7 @@ fn flags_mean_what_they_mean_to_image_updater() {
         (
             Program::Run,
             &["--enable-webhook=1", "--metrics-bind-address=:8443", "--webhook-ratelimit-allowed=60", "--logformat=json"],
-            ":8082 :8081 :8443 tls Some(60) info json these settings have no effect yet: \
-             --metrics-bind-address, --webhook-ratelimit-allowed"
+            ":8082 :8081 :8443 tls Some(60) info json "
                 .to_owned(),
         ),
         (
