@@ -9,7 +9,7 @@ use landfall_harness::{CountingProxy, ImageSpec, Registry, Uploader, free_port, 
 use serde_json::{Value, json};
 
 use crate::world::{
-    BINARY, NEVER, PATIENCE, PROJECT, World, attempts, delivery_id, envelope, quiet_registry, states, tags,
+    BINARY, NEVER, PATIENCE, PROJECT, World, attempts, delivery_id, envelope, quiet_registry, script, states, tags,
 };
 
 /// A landfall that knows an application in a registry.
@@ -180,20 +180,22 @@ fn limit_files(world: &World, bytes: Option<u64>) {
     assert!(status.unwrap().success());
 }
 
+/// Waits until `/readyz` answers so. What it says may be a moment old.
+fn ready_when(world: &World, expected: (u16, &str)) {
+    let url = world.landfall.url() + "/readyz";
+    let mut last = None;
+    let found = wait::until(PATIENCE, "readiness", || {
+        last = http::get(&url).ok().map(|answer| (answer.status, answer.text()));
+        (last.as_ref().map(|(status, text)| (*status, text.as_str())) == Some(expected)).then_some(())
+    });
+    found.unwrap_or_else(|error| panic!("{error}: {last:?}"));
+}
+
 #[test]
 fn a_full_disk_is_said_and_recovers_by_itself() {
     // A write beyond the limit then fails as on a full disk, instead of ending the process.
     let folder = tempfile::tempdir().unwrap();
-    let (source, script) = (folder.path().join("source"), folder.path().join("landfall"));
-    std::fs::write(&source, format!("#!/bin/sh\ntrap '' XFSZ\nexec '{BINARY}' \"$@\"\n")).unwrap();
-    // Copied by another process: a file that this one holds open for writing in any thread could not be run.
-    let copied = Command::new("install")
-        .args(["-m", "755"])
-        .arg(&source)
-        .arg(&script)
-        .status();
-    assert!(copied.unwrap().success());
-
+    let script = script(folder.path(), "trap '' XFSZ");
     let registry = quiet_registry();
     push(&registry, "1.0.0");
     let world = World::running(&script, |landfall| landfall);
@@ -205,7 +207,10 @@ fn a_full_disk_is_said_and_recovers_by_itself() {
     for _ in 0..3 {
         assert_asked_to_come_again(&world.try_notify(&envelope).expect("an answer from a full disk"));
     }
+    let failed = "[+]resources ok\n[-]journal failed: reason withheld\nreadyz check failed\n";
+    ready_when(&world, (503, failed));
     limit_files(&world, None);
+    ready_when(&world, (200, "ok"));
     let id = world.notify(&envelope);
     world.done(&id);
     world.best("app", "1.0.1", &new);

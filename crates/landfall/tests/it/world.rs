@@ -242,6 +242,20 @@ impl Drop for Unready {
     }
 }
 
+/// Writes a script that can be run, and ends with running landfall; `before` is what comes first.
+pub fn script(folder: &Path, before: &str) -> PathBuf {
+    let (source, script) = (folder.join("source"), folder.join("landfall"));
+    std::fs::write(&source, format!("#!/bin/sh\n{before}\nexec '{BINARY}' \"$@\"\n")).unwrap();
+    // Copied by another process: a file that this one holds open for writing in any thread could not be run.
+    let copied = Command::new("install")
+        .args(["-m", "755"])
+        .arg(&source)
+        .arg(&script)
+        .status();
+    assert!(copied.unwrap().success());
+    script
+}
+
 /// A registry that notifies nobody, in memory.
 pub fn quiet_registry() -> Registry {
     Registry::start(RegistryConfig {
