@@ -46,7 +46,6 @@ pub(super) struct TlsArgs {
 
 impl TlsArgs {
     /// TLS unless it is switched off, as Image Updater's commands do it.
-    #[allow(dead_code, reason = "the commands that stand in for Image Updater's call it")]
     pub(super) fn unless_disabled(self) -> Result<Option<TlsSettings>, UsageError> {
         if self.disable_tls {
             return Ok(None);

@@ -30,7 +30,6 @@ pub struct AddressError(String);
 
 impl ListenAddress {
     /// Every address of this machine, at one port.
-    #[allow(dead_code, reason = "commands that are told a port alone call it")]
     pub fn every(port: u16) -> Self {
         Self {
             host: Host::Every,

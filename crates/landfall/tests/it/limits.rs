@@ -239,10 +239,15 @@ fn the_end_answers_what_has_begun_and_waits_for_nobody_else() {
 #[test]
 fn a_port_in_use_is_told() {
     let landfall = Secured::with(&[]);
-    for (flag, address) in [
-        ("--listen", &landfall.host),
-        ("--listen", &landfall.probes),
-        ("--health-probe-bind-address", &landfall.host),
+    let door = "--listen or --webhook-port";
+    for (flag, named, address) in [
+        ("--listen", door, &landfall.host),
+        ("--listen", door, &landfall.probes),
+        (
+            "--health-probe-bind-address",
+            "--health-probe-bind-address",
+            &landfall.host,
+        ),
     ] {
         let folder = tempfile::tempdir().unwrap();
         ecdsa(folder.path(), "localhost");
@@ -251,7 +256,7 @@ fn a_port_in_use_is_told() {
         let output = command.args([flag, address]).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{said}");
-        let expected = format!("landfall: {flag} {address}: the address cannot be listened at: ");
+        let expected = format!("landfall: {named} {address}: the address cannot be listened at: ");
         assert!(
             said.contains(&expected) && said.to_lowercase().contains("in use"),
             "{said}"

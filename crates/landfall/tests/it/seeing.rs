@@ -3,7 +3,7 @@
 use landfall_harness::http::{self, Request, Response};
 use landfall_harness::{ImageSpec, free_port, wait};
 
-use crate::world::{PATIENCE, World, delivery_id, skopeo_image};
+use crate::world::{PATIENCE, World, delivery_id, quiet_registry, skopeo_image};
 
 const CURRENT: &str = "the-current-secret";
 const PREVIOUS: &str = "the-previous-secret";
@@ -48,7 +48,7 @@ fn metrics_tell_what_came_in_and_what_came_of_it() {
             .env("DOCKER_WEBHOOK_SECRET_PREVIOUS", PREVIOUS)
     });
     let metrics = format!("http://127.0.0.1:{port}/metrics");
-    let registry = world.registry();
+    let registry = quiet_registry();
     skopeo_image(&registry.host(), "example/app", "1.0.0", &ImageSpec::new("one"));
     world.discovered("app", "1h", &format!("{}/example/app", registry.host()), "");
     let requests = format!("landfall_registry_requests_total{{registry=\"{}\"}}", registry.host());
