@@ -1,5 +1,7 @@
 //! Says what can happen at a sender: the events that deliveries yield, in the project's own terms.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +99,19 @@ impl Event {
         match self {
             Self::ArtifactPushed(pushed) => pushed.repository.as_str(),
             Self::GitRefPushed(pushed) => pushed.repository.as_str(),
+        }
+    }
+
+    /// Host and path of the repository, as its registry knows them: the canonical form leaves out Docker Hub's host.
+    pub fn host_and_path(&self) -> (&str, Cow<'_, str>) {
+        match self {
+            Self::ArtifactPushed(pushed) => (pushed.repository.registry_host(), pushed.repository.path()),
+            Self::GitRefPushed(pushed) => {
+                let canonical = pushed.repository.as_str();
+                let place = canonical.split_once("://").map_or(canonical, |(_, place)| place);
+                let (host, path) = place.split_once('/').unwrap_or((place, ""));
+                (host, Cow::Borrowed(path))
+            }
         }
     }
 

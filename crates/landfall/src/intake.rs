@@ -133,13 +133,13 @@ impl Intake {
 fn tell(id: EntryId, peer: SocketAddr, matched: usize, contents: &Contents) {
     for report in &contents.reports {
         let tag = report.event.subject();
-        let (registry, repository) = report.event.repository().split_once('/').unwrap_or_default();
+        let (registry, repository) = report.event.host_and_path();
         if matched > 0 {
             tracing::info!(delivery = %id, webhook_remote = %peer, webhook_registry = registry,
-                webhook_repository = repository, webhook_tag = tag, matched, "accepted");
+                webhook_repository = %repository, webhook_tag = tag, matched, "accepted");
         } else {
             tracing::debug!(delivery = %id, webhook_remote = %peer, webhook_registry = registry,
-                webhook_repository = repository, webhook_tag = tag, matched, "accepted");
+                webhook_repository = %repository, webhook_tag = tag, matched, "accepted");
         }
     }
 }

@@ -44,6 +44,7 @@ fn metrics_tell_what_came_in_and_what_came_of_it() {
     let world = World::with(|landfall| {
         landfall
             .arg(&format!("--metrics-bind-address=127.0.0.1:{port}"))
+            .arg("--log-level=info,landfall=debug")
             .env("DOCKER_WEBHOOK_SECRET", CURRENT)
             .env("DOCKER_WEBHOOK_SECRET_PREVIOUS", PREVIOUS)
     });
@@ -89,6 +90,17 @@ fn metrics_tell_what_came_in_and_what_came_of_it() {
         ("landfall_sender_silent{sender=\"dockerhub\"}", 0.0),
     ] {
         becomes(&metrics, name, expected);
+    }
+    // The log has the peer's fields; Docker Hub has a host there, which its canonical names leave out.
+    let log = world.log();
+    for fields in [
+        "webhook_registry=\"docker.io\" webhook_repository=example/nobodys webhook_tag=\"1.0.0\" matched=0".to_owned(),
+        format!(
+            "webhook_registry=\"{}\" webhook_repository=example/app webhook_tag=\"1.0.0\" matched=1",
+            registry.host()
+        ),
+    ] {
+        assert!(log.contains(&fields), "{fields} is not in:\n{log}");
     }
     // Who still shows the old secret is to be seen at the delivery as well.
     let shown = World::command(&[
