@@ -1,10 +1,12 @@
-//! What `deploy/` says is what a cluster takes, and what Image Updater's settings and landfall's ports need. It must not know
-//! how landfall reads any of it.
+//! What `deploy/` says is what a cluster takes, and what Image Updater's settings and landfall's ports need. Of
+//! landfall it knows the arguments alone, not how it reads the rest.
 
 use std::path::{Path, PathBuf};
 
 use landfall_harness::ApiServer;
 use serde_json::{Value, json};
+
+use crate::world::World;
 
 /// The namespace that the base is made for.
 const NAMESPACE: &str = "{apiVersion: v1, kind: Namespace, metadata: {name: argocd}}";
@@ -287,6 +289,41 @@ fn ports_fit_the_command_that_runs() {
 fn ports(list: &Value, field: &str) -> Vec<String> {
     let ports = list.as_array().unwrap().iter();
     ports.map(|port| port[field].as_str().unwrap().to_owned()).collect()
+}
+
+/// The image's entry point is Image Updater's; its arguments are understood as they stand, and name flags that there are.
+#[test]
+fn arguments_are_understood_as_they_stand() {
+    let mut commands = Vec::new();
+    for name in entry_points() {
+        let objects = objects(&name);
+        let args: Vec<&str> = container(&objects)["args"]
+            .as_array()
+            .expect("the container has arguments")
+            .iter()
+            .map(|arg| arg.as_str().expect("an argument is text"))
+            .collect();
+        let run = |args: &[&str]| {
+            let output = World::command(args);
+            let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+            (output.status.code(), said)
+        };
+        let (code, said) = run(&[&args[..], &["--help"]].concat());
+        assert!(
+            code == Some(0) && said.contains("--webhook-port"),
+            "{name}: {args:?}: {said}"
+        );
+        // Nothing but the place of the resources is missing: all arguments were read before that is said.
+        let (code, said) = run(&args);
+        assert!(
+            code != Some(0) && said.contains("--manifests DIR is missing"),
+            "{name}: {args:?}: {said}"
+        );
+        commands.push(args[1].to_owned());
+    }
+    commands.sort();
+    commands.dedup();
+    assert_eq!(commands, ["run", "webhook"]);
 }
 
 #[test]
