@@ -16,6 +16,7 @@ pub mod discovery;
 pub mod door;
 pub mod event;
 pub mod journal;
+pub mod lease;
 pub mod matcher;
 pub mod pace;
 pub mod receiver;

@@ -10,6 +10,7 @@
 
 mod commands;
 mod credentials;
+mod definitions;
 mod deploy;
 mod door;
 mod journal;

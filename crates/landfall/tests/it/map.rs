@@ -150,7 +150,7 @@ fn the_core_does_no_io() {
 }
 
 /// A library, and the only places that may name it. Whoever exchanges it has one folder to look at.
-const HOMES: [(&str, &[&str]); 15] = [
+const HOMES: [(&str, &[&str]); 17] = [
     ("rusqlite", &["crates/landfall/src/store/"]),
     ("notify::", &["crates/landfall/src/resources/manifests/"]),
     (
@@ -182,6 +182,11 @@ const HOMES: [(&str, &[&str]); 15] = [
     ("rcgen", &["crates/landfall/src/server/tls/"]),
     ("x509_parser", &["crates/landfall/src/server/tls/"]),
     ("rustix", &["crates/landfall/src/server/descriptors.rs"]),
+    (
+        "kube",
+        &["crates/landfall/src/lease", "crates/landfall/src/resources/kubernetes/"],
+    ),
+    ("schemars", &["crates/landfall/src/definitions/"]),
     ("tower_http", &["crates/landfall/src/server/"]),
     ("clap", &["crates/landfall/src/cli/"]),
     ("comfy_table", &["crates/landfall/src/cli/output.rs"]),
