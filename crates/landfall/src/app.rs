@@ -100,7 +100,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         Rules {
             retries: config.retries,
             retention: config.retention,
-            paced: pace.is_some(),
+            pace,
         },
         arrivals.clone(),
         metrics.clone(),
