@@ -20,6 +20,7 @@ mod map;
 mod mirrors;
 mod requests;
 mod retries;
+mod scraped;
 mod secrets;
 mod secured;
 mod seeing;
