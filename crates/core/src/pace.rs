@@ -29,6 +29,13 @@ impl Pace {
         let next = last.map(|last| last.checked_add(self.spacing).unwrap_or(Timestamp::MAX));
         next.map_or(earliest, |next| next.max(earliest))
     }
+
+    /// A slot that was given out before, or where it can lie at most: no further ahead of `now` than `waiting` things at an
+    /// even pace have put it. One that is further ahead is of a clock that has been set back since.
+    pub fn credible(&self, slot: Timestamp, waiting: u32, now: Timestamp) -> Timestamp {
+        let backlog = self.spacing.saturating_mul(i32::try_from(waiting).unwrap_or(i32::MAX));
+        slot.min(now.checked_add(backlog).unwrap_or(Timestamp::MAX))
+    }
 }
 
 #[cfg(test)]
@@ -80,5 +87,28 @@ mod tests {
             );
         }
         assert_eq!(Pace::new(0, hour, 10), None);
+    }
+
+    #[test]
+    fn a_slot_beyond_all_that_waits_is_of_another_clock() {
+        let pace = Pace::new(60, SignedDuration::from_hours(1), 10).unwrap();
+        for (slot, waiting, expected) in [
+            (-500, 0, -500),
+            (0, 0, 0),
+            (1, 0, 0),
+            (60, 1, 60),
+            (61, 1, 60),
+            (180, 3, 180),
+            (3600 + 180, 3, 180),
+            (3600, 60, 3600),
+        ] {
+            assert_eq!(
+                pace.credible(at(slot), waiting, at(0)),
+                at(expected),
+                "{slot} s ahead, {waiting} wait"
+            );
+        }
+        let slow = Pace::new(1, SignedDuration::from_hours(1), 1).unwrap();
+        assert_eq!(slow.credible(Timestamp::MAX, u32::MAX, at(0)), Timestamp::MAX);
     }
 }

@@ -91,7 +91,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         };
         let bound = listen(address, "--metrics-bind-address").await?;
         let routes = server::metrics::routes(sources);
-        tokio::spawn(bound.serve(routes, None, Limits::for_probes(), std::future::pending()));
+        let tls = config.metrics_tls.map(|settings| Tls::start(settings, config.http2));
+        let tls = tls.transpose().context("--metrics-cert-path")?;
+        tokio::spawn(bound.serve(routes, tls, Limits::for_probes(), std::future::pending()));
     }
     let pipeline = Pipeline::new(
         live.clone(),
@@ -100,7 +102,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         Rules {
             retries: config.retries,
             retention: config.retention,
-            paced: pace.is_some(),
+            pace,
         },
         arrivals.clone(),
         metrics.clone(),

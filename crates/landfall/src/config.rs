@@ -25,6 +25,8 @@ pub struct Config {
     pub probes: Option<ListenAddress>,
     /// Where metrics are served; `None` for nowhere.
     pub metrics: Option<ListenAddress>,
+    /// How metrics do TLS; `None` for plain HTTP.
+    pub metrics_tls: Option<TlsSettings>,
     /// By default the address that is listened at.
     pub base_url: Option<BaseUrl>,
     /// Where the secrets of the door by type come from.

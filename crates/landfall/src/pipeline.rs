@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use landfall_core::event::Event;
 use landfall_core::journal::{Retention, RetryPolicy};
 use landfall_core::matcher::{Explanation, Line};
+use landfall_core::pace::Pace;
 use landfall_core::refresh::{Extent, Occasion, Plan};
 use landfall_core::repository::Repository;
 use landfall_core::target::Target;
@@ -31,8 +32,8 @@ use crate::store::{Hint, Matched, Store, StoreError, Unmatched, WaitingWork};
 pub struct Rules {
     pub retries: RetryPolicy,
     pub retention: Retention,
-    /// Whether entries wait for their turn.
-    pub paced: bool,
+    /// How fast entries follow each other where they wait for their turn.
+    pub pace: Option<Pace>,
 }
 
 /// What the pipeline's tasks share.
@@ -134,9 +135,8 @@ impl Pipeline {
                 .persist("entries to be matched", || self.store.unmatched(BATCH, by))
                 .await;
             if unmatched.is_empty() {
-                let next = self.persist("entries to be matched", || self.store.next_turn()).await;
                 // A wake-up is not all there is to rely on.
-                let pause = next.map_or(PATROL, |next| until(next).min(PATROL));
+                let pause = self.next_turn().await.map_or(PATROL, |next| until(next).min(PATROL));
                 let _ = tokio::time::timeout(pause, arrival).await;
                 continue;
             }
@@ -146,7 +146,24 @@ impl Pipeline {
 
     /// Entries whose turn comes by this time are matched now: all of them, once nothing limits their pace any more.
     fn turns_until(&self) -> Timestamp {
-        if self.rules.paced { now() } else { Timestamp::MAX }
+        self.rules.pace.map_or(Timestamp::MAX, |_| now())
+    }
+
+    /// When the turn of the next entry comes. At an even pace none has to wait for longer than one space: where the first one
+    /// would, the clock was set back, and all of them come forward.
+    async fn next_turn(&self) -> Option<Timestamp> {
+        let next = self.persist("entries to be matched", || self.store.next_turn()).await?;
+        let credible = self.rules.pace?.credible(next, 1, now());
+        if credible < next {
+            let by = next.duration_since(credible);
+            tracing::warn!(
+                seconds = by.as_secs(),
+                "the clock was set back; what waits for its turn comes forward by as much"
+            );
+            self.persist("the turns of entries", || self.store.bring_turns_forward(by))
+                .await;
+        }
+        Some(credible)
     }
 
     async fn match_batch(&self, unmatched: Vec<Unmatched>) {

@@ -96,6 +96,7 @@ impl ServeArgs {
             http2,
             probes,
             metrics,
+            metrics_tls: None,
             webhook_secrets: self.secrets.sources()?,
             rate_limit_per_hour: (self.webhook_ratelimit_allowed > 0).then_some(self.webhook_ratelimit_allowed),
             log_format: match self.log_format {

@@ -16,6 +16,7 @@ const ADDRESSES: usize = 10_000;
 #[derive(Clone)]
 pub struct Throttle {
     pace: Option<Pace>,
+    allowed: u32,
     last: Arc<Mutex<HashMap<IpAddr, Timestamp>>>,
 }
 
@@ -24,6 +25,7 @@ impl Throttle {
     pub fn per_minute(allowed: u32) -> Self {
         Self {
             pace: Pace::new(allowed, SignedDuration::from_mins(1), allowed.div_ceil(2)),
+            allowed,
             last: Arc::default(),
         }
     }
@@ -32,7 +34,7 @@ impl Throttle {
     pub(super) fn allows(&self, address: IpAddr, now: Timestamp) -> bool {
         let Some(pace) = self.pace else { return true };
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        pace.slot(last.get(&network(address)).copied(), now) <= now
+        pace.slot(self.last(&last, network(address), now), now) <= now
     }
 
     /// The address has done it.
@@ -48,8 +50,15 @@ impl Throttle {
                 return;
             }
         }
-        let slot = pace.slot(last.get(&address).copied(), now);
+        let slot = pace.slot(self.last(&last, address, now), now);
         last.insert(address, slot);
+    }
+
+    /// The last slot of an address. What comes at once on many connections may run ahead of the clock, by no more than a
+    /// minute's share; what is further ahead is of a clock that has been set back since, and must shut nobody out.
+    fn last(&self, known: &HashMap<IpAddr, Timestamp>, address: IpAddr, now: Timestamp) -> Option<Timestamp> {
+        let (pace, slot) = (self.pace?, known.get(&address).copied()?);
+        (pace.credible(slot, self.allowed, now) == slot).then_some(slot)
     }
 }
 
@@ -105,6 +114,14 @@ mod tests {
             );
         }
         assert_eq!(allowed(&Throttle::per_minute(0), "192.0.2.1", 0, 1000), 1000);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_shuts_nobody_out_for_more_than_a_minute() {
+        let throttle = Throttle::per_minute(60);
+        for (second, expected) in [(7200, 30), (7170, 0), (3600, 30), (3600, 0), (3601, 1)] {
+            assert_eq!(allowed(&throttle, "192.0.2.1", second, 100), expected, "at {second}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use landfall_core::event::Event;
 use landfall_core::journal::{DedupeKey, EntryId, Lasting, Verdict};
 use landfall_core::matcher::Explanation;
@@ -177,6 +177,21 @@ impl Store {
                 )?
                 .query_row([], |row| row.get(0))?;
             Ok(slot.map(time))
+        })
+        .await
+    }
+
+    /// Brings the turns of all entries that wait for theirs forward, by as much as the clock was set back.
+    pub async fn bring_turns_forward(&self, by: SignedDuration) -> Result<(), StoreError> {
+        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.write(move |writing| {
+            writing
+                .connection
+                .prepare_cached(
+                    "UPDATE entries SET slot = max(1, slot - ?1) WHERE verdict = 'accepted' AND matched IS NULL AND slot > 0",
+                )?
+                .execute([by])
+                .map(drop)
         })
         .await
     }
@@ -357,11 +372,21 @@ fn known_since(writing: &Writing<'_>, key: DedupeKey, now: i64, window: i64) -> 
     Ok((kept && !dead).then(|| EntryId::from_i64(entry)))
 }
 
-/// The place in time after the last one that was given out.
+/// The place in time after the last one that waits. Where none waits, it is the one after the last that has come: what lies
+/// ahead then was given out by a clock that has been set back since.
 fn next_slot(connection: &Connection, pace: Pace, now: Timestamp) -> rusqlite::Result<Timestamp> {
-    let last: Option<i64> = connection
-        .prepare_cached("SELECT max(slot) FROM entries WHERE slot > 0")?
+    let waiting: Option<i64> = connection
+        .prepare_cached(
+            "SELECT max(slot) FROM entries INDEXED BY entries_unmatched
+             WHERE verdict = 'accepted' AND matched IS NULL AND slot > 0",
+        )?
         .query_row([], |row| row.get(0))?;
+    let last = match waiting {
+        Some(_) => waiting,
+        None => connection
+            .prepare_cached("SELECT max(slot) FROM entries WHERE slot > 0 AND slot <= ?1")?
+            .query_row([now.as_millisecond()], |row| row.get(0))?,
+    };
     Ok(pace.slot(last.map(time), now))
 }
 

@@ -126,7 +126,8 @@ fn equal_bodies_after_the_window_are_two() {
     }
 }
 
-fn assert_asked_to_come_again(response: &Response) {
+/// An answer is 503 with a time to come again, and names no delivery.
+pub fn assert_asked_to_come_again(response: &Response) {
     assert_eq!(response.status, 503, "{}", response.text());
     let seconds = response.header("retry-after").and_then(|text| text.parse::<u32>().ok());
     assert!(seconds.is_some_and(|seconds| seconds > 0), "{response:?}");
@@ -171,7 +172,7 @@ fn a_database_that_is_locked_in_the_middle_delays_the_work_and_loses_none() {
 }
 
 /// Sets how large a file the process may make, in bytes; `None` for no limit.
-fn limit_files(world: &World, bytes: Option<u64>) {
+pub fn limit_files(world: &World, bytes: Option<u64>) {
     let pid = world.landfall.process_id().unwrap().to_string();
     let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
     let status = Command::new("prlimit")
@@ -181,7 +182,7 @@ fn limit_files(world: &World, bytes: Option<u64>) {
 }
 
 /// Waits until `/readyz` answers so. What it says may be a moment old.
-fn ready_when(world: &World, expected: (u16, &str)) {
+pub fn ready_when(world: &World, expected: (u16, &str)) {
     let url = world.landfall.url() + "/readyz";
     let mut last = None;
     let found = wait::until(PATIENCE, "readiness", || {

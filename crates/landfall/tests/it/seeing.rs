@@ -1,5 +1,6 @@
 //! What whoever runs landfall sees of it: metrics, the log, deliveries that wait for their turn; and what one address may cost.
 
+use jiff::{SignedDuration, Timestamp};
 use landfall_harness::http::{self, Request, Response};
 use landfall_harness::{ImageSpec, free_port, wait};
 
@@ -164,6 +165,26 @@ fn the_rate_limit_answers_at_once_and_lets_work_wait_visibly_across_a_restart() 
     let folder = world.landfall.data_dir().display().to_string();
     let list = String::from_utf8(World::command(&["deliveries", "list", "--data-dir", &folder]).stdout).unwrap();
     assert_eq!(list.matches("waits until").count(), 2, "{list}");
+
+    // As if all that had been written by a clock that was an hour ahead: nobody waits for an hour, and the order stays.
+    world.landfall.terminate().unwrap();
+    let journal = rusqlite::Connection::open(world.landfall.data_dir().join("landfall.db")).unwrap();
+    journal
+        .execute("UPDATE entries SET slot = slot + 3600000 WHERE slot > 0", [])
+        .unwrap();
+    drop(journal);
+    world.landfall.restart().unwrap();
+    let waits = |id: &str| waits(&world, id).map(|time| time.parse::<Timestamp>().unwrap());
+    let within = first.unwrap().parse::<Timestamp>().unwrap() + SignedDuration::from_mins(30);
+    wait::until(PATIENCE, "the turns to come forward", || {
+        waits(&ids[10]).is_none_or(|until| until < within).then_some(())
+    })
+    .unwrap();
+    let last = waits(&ids[11]);
+    assert!(
+        last.is_some_and(|last| last < within && waits(&ids[10]) < Some(last)),
+        "{last:?}"
+    );
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn page(sender: Sender) -> String {
 }
 
 /// The variable that a sender's secret comes by, as the overview has it.
-fn variable(sender: Sender) -> String {
+pub fn variable(sender: Sender) -> String {
     let name = match sender.type_name().expect("a type") {
         "docker.io" => "docker",
         "ghcr.io" => "ghcr",

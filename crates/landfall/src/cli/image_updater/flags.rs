@@ -13,6 +13,7 @@ use crate::config::{Config, LogFormat};
 use crate::server::ListenAddress;
 
 use super::Program;
+use super::metrics::MetricsArgs;
 
 /// Where the journal is if nobody says where: the one place that can be written to in Image Updater's Deployment.
 pub(in crate::cli) const DATA_DIR: &str = "/tmp/landfall";
@@ -40,6 +41,8 @@ pub(super) struct Flags {
     /// Where metrics are served; 0 for nowhere.
     #[arg(long, default_value = "0", value_name = "ADDR")]
     metrics_bind_address: String,
+    #[command(flatten)]
+    metrics: MetricsArgs,
     /// What to log: trace, debug, info, warn or error.
     #[arg(long, env = "IMAGE_UPDATER_LOGLEVEL", default_value = "info", value_name = "LEVEL")]
     loglevel: String,
@@ -81,6 +84,7 @@ impl Flags {
             http2,
             probes: address("health-probe-bind-address", &self.health_probe_bind_address)?,
             metrics: address("metrics-bind-address", &self.metrics_bind_address)?,
+            metrics_tls: self.metrics.tls()?,
             webhook_secrets: self.secrets.lenient_sources(),
             rate_limit_per_hour: rate_limit(self.webhook_ratelimit_allowed),
             log_format,

@@ -2,6 +2,7 @@
 //! them. What is typed becomes what is meant here; nothing runs before that.
 
 mod flags;
+mod metrics;
 mod postponed;
 mod surroundings;
 mod variables;
@@ -141,6 +142,9 @@ pub(super) fn understand(program: Program, typed: &[OsString]) -> Result<Underst
     let config = flags.meaning(program, enable_webhook.unwrap_or_default())?;
     if config.listen.is_none() {
         notes.push("the webhook door stays closed: --enable-webhook, or ENABLE_WEBHOOK=true, opens it".to_owned());
+    }
+    if config.metrics.is_some() && config.metrics_tls.is_some() {
+        notes.push(metrics::NOTE.to_owned());
     }
     Ok(Understood { config, notes })
 }

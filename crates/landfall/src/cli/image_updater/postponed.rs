@@ -43,8 +43,7 @@ const fn row(
 }
 
 #[rustfmt::skip]
-const FLAGS: [Postponed; 22] = [
-    row(("metrics-secure", "true", None), Kind::Truth, BOTH, "Serve metrics over HTTPS, to those who may see them"),
+const FLAGS: [Postponed; 21] = [
     row(("leader-election", "true", None), Kind::Truth, RUN, "Elect one writer among replicas"),
     row(("leader-election-namespace", "", None), Kind::Text, RUN, "The namespace of the Lease"),
     row(("dry-run", "false", None), Kind::Truth, RUN, "Do everything but write"),

@@ -1,7 +1,7 @@
 use super::*;
 use crate::config::LogFormat;
 
-/// What a command makes of what was typed, in short: the addresses of door, probes and metrics, TLS, the rate limit, and the
+/// What a command makes of what was typed, in short: the addresses of door, probes and metrics (with their certificate), TLS, the rate limit, and the
 /// notes; or the error.
 fn read(program: Program, typed: &[&str]) -> String {
     let typed: Vec<OsString> = typed.iter().map(OsString::from).collect();
@@ -12,7 +12,15 @@ fn read(program: Program, typed: &[&str]) -> String {
             let show = |address: &Option<crate::server::ListenAddress>| {
                 address.as_ref().map_or("-".to_owned(), ToString::to_string)
             };
-            let (door, probes, metrics) = (show(&config.listen), show(&config.probes), show(&config.metrics));
+            let (door, probes, mut metrics) = (show(&config.listen), show(&config.probes), show(&config.metrics));
+            if let (Some(_), Some(tls)) = (&config.metrics, &config.metrics_tls) {
+                let file = tls.certificate.certificate.display().to_string();
+                metrics += &if file.is_empty() {
+                    "+tls".to_owned()
+                } else {
+                    format!("+{file}")
+                };
+            }
             let tls = if config.tls.is_some() { "tls" } else { "plain" };
             let format = if config.log_format == LogFormat::Json {
                 "json"
@@ -34,6 +42,7 @@ fn flags_mean_what_they_mean_to_image_updater() {
     let folder = tempfile::tempdir().unwrap();
     let manifests = format!("--manifests={}", folder.path().display());
     let closed = "the webhook door stays closed: --enable-webhook, or ENABLE_WEBHOOK=true, opens it";
+    let secure = metrics::NOTE;
     for (program, typed, expected) in [
         (Program::Webhook, &[][..], ":8080 :8081 - tls None info text ".to_owned()),
         (Program::Run, &[], format!("- :8081 - plain None info text {closed}")),
@@ -52,8 +61,7 @@ fn flags_mean_what_they_mean_to_image_updater() {
         (
             Program::Run,
             &["--enable-webhook=1", "--metrics-bind-address=:8443", "--webhook-ratelimit-allowed=60", "--logformat=json"],
-            ":8082 :8081 :8443 tls Some(60) info json "
-                .to_owned(),
+            format!(":8082 :8081 :8443+tls tls Some(60) info json {secure}"),
         ),
         (
             Program::Run,
@@ -66,6 +74,16 @@ fn flags_mean_what_they_mean_to_image_updater() {
             Program::Webhook,
             &["--webhook-ratelimit-allowed=-5", "--docker-webhook-secret="],
             ":8080 :8081 - tls None info text ".to_owned(),
+        ),
+        (
+            Program::Webhook,
+            &["--metrics-bind-address=:9090", "--metrics-secure=false", "--metrics-cert-path=/nowhere"],
+            ":8080 :8081 :9090 tls None info text ".to_owned(),
+        ),
+        (
+            Program::Run,
+            &["--metrics-secure", "--metrics-bind-address", ":9090", "--metrics-cert-path=certs"],
+            format!("- :8081 :9090+certs/tls.crt plain None info text {closed}|{secure}"),
         ),
         (Program::Webhook, &["--help"], "help".to_owned()),
         (Program::Webhook, &["--dry-run"], "unknown flag: --dry-run".to_owned()),

@@ -43,6 +43,14 @@ pub struct CertificateFiles {
     pub key: PathBuf,
 }
 
+impl CertificateFiles {
+    /// No files, where a certificate of our own is all that is wanted: an empty path names nothing.
+    pub fn none() -> Self {
+        let (certificate, key) = (PathBuf::new(), PathBuf::new());
+        Self { certificate, key }
+    }
+}
+
 /// What was typed cannot be served.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("failed to configure TLS: {0}")]
