@@ -3,10 +3,8 @@
 //! Shape: <https://learn.microsoft.com/azure/container-registry/container-registry-webhook-reference> and
 //! <https://learn.microsoft.com/azure/event-grid/event-schema-container-registry>.
 
-use serde_json::Value;
-
 use super::cloudevents::Attributes;
-use super::payload::{Object, items, parse_any};
+use super::payload::{Object, Value, items, parse_any};
 use super::push::{self, NAME_IT, Part, Push, gathered};
 use super::{Contents, Malformed, PING, azure_devops, insist_on_content_type};
 use crate::delivery::Delivery;
