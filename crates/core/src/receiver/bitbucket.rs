@@ -125,7 +125,7 @@ fn data_center_pull_request(payload: &Object<'_>, id: &str) -> Result<Contents, 
 }
 
 /// `links.NAME.href`, empty where there is none.
-fn link<'a>(object: &Object<'a>, name: &str) -> Result<&'a str, Malformed> {
+fn link<'a>(object: &Object<'a>, name: &'a str) -> Result<&'a str, Malformed> {
     let link = match object.object("links")? {
         Some(links) => links.object(name)?,
         None => None,

@@ -120,7 +120,10 @@ impl<'a> Object<'a> {
 
     /// How many items a list field has, `null`s among them counted.
     pub(super) fn count(&self, name: &str) -> usize {
-        self.field(name).and_then(Value::as_array).map_or(0, Vec::len)
+        match self.field(name) {
+            Some(Value::Array(items)) => items.len(),
+            _ => 0,
+        }
     }
 
     /// Whether the field is there and not `null`.

@@ -11,8 +11,8 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 pub enum Value<'a> {
     /// `null`.
     Null,
-    /// `true` or `false`; nobody asks which.
-    Bool,
+    /// `true` or `false`.
+    Bool(bool),
     /// A number that is a whole one within 64 bits.
     Integer(i64),
     /// Any other number; nobody asks which.
@@ -47,7 +47,7 @@ impl<'a> Value<'a> {
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Null => "null",
-            Self::Bool => "a boolean",
+            Self::Bool(_) => "a boolean",
             Self::Integer(_) | Self::Number => "a number",
             Self::String(_) => "a string",
             Self::Array(_) => "a list",
@@ -75,8 +75,8 @@ impl<'de> Visitor<'de> for Anything {
         Ok(Value::Null)
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
-        Ok(Value::Bool)
+    fn visit_bool<E: Error>(self, flag: bool) -> Result<Self::Value, E> {
+        Ok(Value::Bool(flag))
     }
 
     fn visit_i64<E: Error>(self, number: i64) -> Result<Self::Value, E> {
@@ -155,7 +155,7 @@ mod tests {
     fn every_kind_of_value_is_read() {
         for (body, expected) in [
             ("null", Value::Null),
-            (" true ", Value::Bool),
+            (" true ", Value::Bool(true)),
             ("-9223372036854775808", Value::Integer(i64::MIN)),
             ("9223372036854775807", Value::Integer(i64::MAX)),
             ("9223372036854775808", Value::Number),
