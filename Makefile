@@ -6,7 +6,7 @@
 #   make run REGISTRY_PORT=5056       where the registry listens, if 5055 is taken
 
 .DEFAULT_GOAL := help
-.PHONY: help deps kubernetes build run test check bench torture fuzz clean
+.PHONY: help deps nginx kubernetes build run test check bench torture fuzz clean
 
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -112,19 +112,32 @@ check: deps ## Check format, lints, docs, and ARCHITECTURE.md against the code.
 	@echo "==> the map"
 	@$(CARGO) test -p landfall --locked --test it map::
 
-bench: deps ## Measure, and print ratios.
+# What landfall is compared with over TLS: an nginx that is there already, or else the one of Debian or Ubuntu.
+NGINX ?= $(firstword $(wildcard /usr/sbin/nginx) $(shell command -v nginx) $(TARGET)/nginx/usr/sbin/nginx)
+export NGINX
+
+nginx: ## Fetch nginx's package and unpack it below target, unless there is one; nothing is installed and no service starts.
+	@if ! $(NGINX) -v >/dev/null 2>&1; then \
+	  echo "==> fetching nginx into $(TARGET)/nginx, for make bench alone"; \
+	  mkdir -p $(TARGET)/nginx && (cd $(TARGET)/nginx && \
+	    for package in nginx nginx-core; do \
+	      [ -x usr/sbin/nginx ] || { apt-get download -qq $$package && dpkg -x $${package}_*.deb .; }; \
+	    done); \
+	fi; \
+	$(NGINX) -v >/dev/null 2>&1 || \
+	  { echo "==> nginx does not run; install it, or set NGINX to its path:" >&2; $(NGINX) -v; exit 1; }
+
+bench: deps nginx build ## Measure, and print ratios.
 	@$(CARGO) run --release --locked -p landfall-harness --bin bench
 
 torture: deps ## Kill landfall 1,000 times in the middle of its work and look for what is lost.
 	@LANDFALL_KILLS=1000 $(CARGO) test --release --locked -p landfall --test it kill -- --nocapture
 
-fuzz: ## Run each fuzz target for FUZZ_SECONDS (60); needs cargo-fuzz and a nightly toolchain.
+fuzz: ## Run each fuzz target for FUZZ_SECONDS (60), from the fixtures; installs cargo-fuzz if it is missing.
+	@$(MAKE) --no-print-directory deps PROGRAMS="$(PROGRAMS) c++=g++"
 	@$(CARGO) fuzz --version >/dev/null 2>&1 || \
-	  { echo "==> missing: cargo-fuzz; install it with: cargo install --locked cargo-fuzz" >&2; exit 1; }
-	@for target in $$($(CARGO) +nightly fuzz list); do \
-	  echo "==> fuzzing $$target"; \
-	  $(CARGO) +nightly fuzz run "$$target" -- -max_total_time=$(FUZZ_SECONDS) || exit 1; \
-	done
+	  { echo "==> installing cargo-fuzz (once)"; $(CARGO) install --locked cargo-fuzz; }
+	@CARGO=$(CARGO) fuzz/run.sh $(FUZZ_SECONDS)
 
 clean: ## Remove what was built, and what the quick start left.
 	@rm -rf .quickstart
