@@ -126,7 +126,7 @@ fn arguments_are_understood_as_they_stand() {
         let help = World::command(&[args[0], "--help"]);
         let said = String::from_utf8_lossy(&help.stdout).into_owned();
         let is_known = |arg: &&str| said.contains(arg.split('=').next().unwrap_or_default());
-        if !help.status.success() || !args[1..].iter().all(|arg| is_known(&arg)) {
+        if !help.status.success() || !args[1..].iter().all(is_known) {
             println!("{name}: LEFT OUT: this landfall has no {args:?} yet");
             continue;
         }
