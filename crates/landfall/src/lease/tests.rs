@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::sync::Arc;
 
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -46,8 +47,7 @@ impl<'a> Stage<'a> {
             let cluster = kubeconfig.clusters[0].cluster.as_mut().unwrap();
             cluster.server = Some(format!("https://127.0.0.1:{}", bridge.port));
         }
-        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
-        Client::try_from(config.unwrap()).unwrap()
+        client(kubeconfig).await
     }
 
     async fn candidate(&self, pod: &str, timing: Timing) -> Elected {
@@ -76,6 +76,11 @@ impl<'a> Stage<'a> {
             .get(&["lease", NAME, "--namespace", &self.namespace])
             .unwrap()
     }
+}
+
+async fn client(kubeconfig: Kubeconfig) -> Client {
+    let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await;
+    Client::try_from(config.unwrap()).unwrap()
 }
 
 /// Waits until a candidate leads.
@@ -213,6 +218,40 @@ async fn what_somebody_writes_into_the_lease_stays_and_the_leader_goes_on() {
     let taken = r#"{"spec":{"holderIdentity":"somebody"}}"#;
     stage.kubectl(&["patch", "lease", NAME, "--type=merge", "--patch", taken]);
     follows(&only, Some("somebody")).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_election_needs_no_more_than_the_role_that_is_deployed() {
+    let stage = Stage::on(ApiServer::shared().unwrap());
+    let account = stage.server.namespace().unwrap();
+    let rights = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/kustomize/kargo/receivers/rights.yaml");
+    let rights = std::fs::read_to_string(rights).unwrap();
+    let roles = rights
+        .split("---\n")
+        .filter(|part| part.contains("landfall-leader-election"));
+    let roles = roles
+        .collect::<Vec<_>>()
+        .join("---\n")
+        .replace("namespace: kargo", &format!("namespace: {account}"));
+    let apply = ["apply", "--filename=-", "--namespace", &stage.namespace];
+    stage.server.kubectl_with(&apply, &roles).unwrap();
+    let kubeconfig = stage
+        .server
+        .service_account_kubeconfig(&account, "kargo-external-webhooks-server");
+    let election = || async {
+        Election {
+            client: client(Kubeconfig::read_from(kubeconfig.as_ref().unwrap()).unwrap()).await,
+            namespace: stage.namespace.clone(),
+            name: "landfall".to_owned(),
+            identity: identity("pod"),
+            timing: long(),
+        }
+    };
+    // What it may not do yet it tries again: the API server hears of new roles some moments later.
+    let first = election().await.start();
+    leads(&first).await;
+    first.resign().await;
+    leads(&election().await.start()).await;
 }
 
 /// Carries bytes to the API server and back, until it is cut: then connections stay open and nothing comes through.

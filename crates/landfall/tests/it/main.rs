@@ -12,6 +12,7 @@ mod commands;
 mod credentials;
 mod definitions;
 mod deploy;
+mod deploy_kargo;
 mod door;
 mod full_disk;
 mod journal;
