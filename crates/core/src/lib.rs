@@ -25,5 +25,7 @@ pub mod selection;
 pub mod silence;
 pub mod target;
 
+pub mod commit;
+
 pub mod go;
 pub mod semver;
