@@ -182,19 +182,18 @@ impl Index {
         builder.build()
     }
 
-    /// How many targets within `reach` want the event. This is all that a request waits for.
-    pub fn count(&self, event: &Event, reach: &Reach) -> usize {
+    /// How many targets within `reach` want the event; `None` where nothing subscribes to its repository, whatever it
+    /// wishes there. This is all that a request waits for.
+    pub fn interest(&self, event: &Event, reach: &Reach) -> Option<usize> {
+        let groups = self.groups(event, reach);
         let wanted = |group: &&Group| group.filters.iter().any(|filter| filter.verdict(event).is_ok());
-        self.groups(event, reach)
-            .iter()
-            .filter(wanted)
-            .map(|group| group.targets.len())
-            .sum()
+        let count = || groups.iter().filter(wanted).map(|group| group.targets.len()).sum();
+        (!groups.is_empty()).then(count)
     }
 
-    /// Whether anything within `reach` subscribes to the event's repository, whatever it wishes there.
-    pub fn is_subscribed(&self, event: &Event, reach: &Reach) -> bool {
-        !self.groups(event, reach).is_empty()
+    /// How many targets within `reach` want the event.
+    pub fn count(&self, event: &Event, reach: &Reach) -> usize {
+        self.interest(event, reach).unwrap_or_default()
     }
 
     /// The verdict on every subscription within `reach` to the event's repository.
