@@ -125,6 +125,32 @@ impl Delivery {
     pub fn body(&self) -> &[u8] {
         &self.body
     }
+
+    /// What the journal keeps of it, for whoever needs it no more.
+    pub fn into_kept(self) -> Kept {
+        let Self {
+            receiver,
+            headers,
+            body,
+            ..
+        } = self;
+        Kept {
+            receiver,
+            headers,
+            body,
+        }
+    }
+}
+
+/// What of a delivery is kept as it came.
+#[derive(Debug)]
+pub struct Kept {
+    /// The receiver that took it.
+    pub receiver: ReceiverName,
+    /// Headers fit to be kept and shown.
+    pub headers: Vec<(String, String)>,
+    /// The body, byte for byte.
+    pub body: Vec<u8>,
 }
 
 /// Headers that carry no secret with any sender. A list of what may be kept rather than of what may not: a header that
@@ -163,7 +189,7 @@ const KEPT_HEADERS: [&str; 28] = [
 fn presentable((name, value): (String, Vec<u8>)) -> (String, String) {
     let kept = KEPT_HEADERS.contains(&name.as_str());
     let value = if kept {
-        String::from_utf8_lossy(&value).into_owned()
+        String::from_utf8(value).unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned())
     } else {
         "[removed]".to_owned()
     };

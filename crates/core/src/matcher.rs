@@ -195,28 +195,27 @@ impl Index {
         builder.build()
     }
 
-    /// How many targets within `reach` want the event. This is all that a request waits for.
-    pub fn count(&self, event: &Event, reach: &Reach) -> usize {
+    /// How many targets within `reach` want the event; `None` where nothing subscribes to its repository, whatever it
+    /// wishes there, and no Promotion waits for it. This is all that a request waits for.
+    pub fn interest(&self, event: &Event, reach: &Reach) -> Option<usize> {
         if let Event::PullRequestClosed { url } = event {
-            return self.waiting.targets(url, reach).count();
+            let waiting = self.waiting.targets(url, reach).count();
+            return (waiting > 0).then_some(waiting);
         }
-        let wanted = |group: &&Group| group.filters.iter().any(|filter| filter.verdict(event).is_ok());
         let groups = self.groups(event, reach);
+        let wanted = |group: &&Group| group.filters.iter().any(|filter| filter.verdict(event).is_ok());
         let wanting = groups.iter().flat_map(|(_, groups)| *groups).filter(wanted);
-        let targets = wanting.flat_map(|group| &group.targets);
-        if groups.len() < 2 {
-            return targets.count();
+        match groups.len() {
+            0 => None,
+            1 => Some(wanting.map(|group| group.targets.len()).sum()),
+            // One target may know the repository by several of its names.
+            _ => Some(wanting.flat_map(|group| &group.targets).collect::<HashSet<_>>().len()),
         }
-        // One target may know the repository by several of its names.
-        targets.collect::<HashSet<_>>().len()
     }
 
-    /// Whether anything within `reach` subscribes to the event's repository, whatever it wishes there.
-    pub fn is_subscribed(&self, event: &Event, reach: &Reach) -> bool {
-        match event {
-            Event::PullRequestClosed { url } => self.waiting.targets(url, reach).next().is_some(),
-            Event::ArtifactPushed(_) | Event::GitRefPushed(_) => !self.groups(event, reach).is_empty(),
-        }
+    /// How many targets within `reach` want the event.
+    pub fn count(&self, event: &Event, reach: &Reach) -> usize {
+        self.interest(event, reach).unwrap_or_default()
     }
 
     /// The verdict on every subscription within `reach` to the event's repository.

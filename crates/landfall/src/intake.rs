@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use landfall_core::delivery::{Delivery, Entrance};
+use landfall_core::delivery::{Delivery, Entrance, Kept};
 use landfall_core::journal::{DedupeKey, EntryId};
 use landfall_core::pace::Pace;
 use landfall_core::receiver::{self, Contents, Malformed, Reach};
@@ -62,7 +62,7 @@ impl Intake {
             tracing::warn!(%receiver, "a delivery shows the previous secret; its sender is still to be told the new one");
         }
         let read = receiver::read(&delivery);
-        let (mut matched, mut aside) = (0, String::new());
+        let (mut interest, mut aside) = (None, String::new());
         let contents = match &read {
             Err(malformed) => Recorded::Malformed(malformed.to_string()),
             Ok(contents) if contents.reports.is_empty() => {
@@ -71,25 +71,23 @@ impl Intake {
             }
             Ok(contents) => {
                 let live = self.live.load();
-                matched = contents
-                    .reports
-                    .iter()
-                    .map(|report| live.index.count(&report.event, &reach))
-                    .sum();
+                let interests = contents.reports.iter();
+                interest = interests
+                    .filter_map(|report| live.index.interest(&report.event, &reach))
+                    .reduce(|one, other| one + other);
                 let reports = contents.reports.iter().enumerate().map(|(position, report)| NewReport {
                     key: DedupeKey::of(delivery.receiver(), report, delivery.body(), position),
                     event: report.event.clone(),
                 });
                 let reports = reports.collect();
-                let subscribed = |report: &receiver::Report| live.index.is_subscribed(&report.event, &reach);
-                if contents.reports.iter().any(subscribed) {
-                    Recorded::Events(reports)
-                } else {
-                    Recorded::Unsubscribed(reports)
+                match interest {
+                    Some(_) => Recorded::Events(reports),
+                    None => Recorded::Unsubscribed(reports),
                 }
             }
         };
-        let accepted = self.keep(self.new_entry(&delivery, reach, peer, contents)).await;
+        let matched = interest.unwrap_or_default();
+        let accepted = self.keep(self.new_entry(delivery, reach, peer, contents)).await;
         match (accepted, read) {
             (Ok(_), Err(malformed)) => Taken::Malformed(malformed),
             (Err(error), Err(malformed)) => {
@@ -121,18 +119,24 @@ impl Intake {
         self.store.accept(entry, self.dedupe_window, arrived).await
     }
 
-    fn new_entry(&self, delivery: &Delivery, reach: Reach, peer: SocketAddr, contents: Recorded) -> NewEntry {
+    fn new_entry(&self, delivery: Delivery, reach: Reach, peer: SocketAddr, contents: Recorded) -> NewEntry {
         let paced = delivery.entrance() == Entrance::Type;
+        let (sender, secret) = (delivery.sender().path_segment(), delivery.secret());
+        let Kept {
+            receiver,
+            headers,
+            body,
+        } = delivery.into_kept();
         NewEntry {
             received: now(),
-            sender: delivery.sender().path_segment(),
-            receiver: delivery.receiver().to_string(),
+            sender,
+            receiver: receiver.0,
             reach,
             peer: peer.to_string(),
-            headers: delivery.headers().to_vec(),
-            body: delivery.body().to_vec(),
+            headers,
+            body,
             contents,
-            secret: delivery.secret(),
+            secret,
             pace: self.pace.filter(|_| paced),
         }
     }
@@ -140,6 +144,9 @@ impl Intake {
 
 /// A line for each event, with the fields of Image Updater's log. What nobody wants is a detail.
 fn tell(id: EntryId, peer: SocketAddr, matched: usize, contents: &Contents) {
+    if matched == 0 && !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
     for report in &contents.reports {
         let tag = report.event.subject();
         let (registry, repository) = report.event.host_and_path();

@@ -45,11 +45,9 @@ impl EntryId {
 
 impl fmt::Display for EntryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text: String = (0..LENGTH)
-            .rev()
-            .map(|digit| char::from(DIGITS[((self.0 >> (5 * digit)) & 31) as usize]))
-            .collect();
-        f.pad(&text)
+        let digits: [u8; LENGTH] =
+            std::array::from_fn(|place| DIGITS[((self.0 >> (5 * (LENGTH - 1 - place))) & 31) as usize]);
+        f.pad(std::str::from_utf8(&digits).expect("the digits are ASCII"))
     }
 }
 

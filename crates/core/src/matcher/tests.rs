@@ -764,7 +764,7 @@ fn promotions_wait_for_pull_requests() {
             ..line(&format!("pull request {closed}"), Ok("a step waits for it"), &[])
         };
         assert_eq!(
-            index.is_subscribed(&event, &reach),
+            index.interest(&event, &reach).is_some(),
             !expected.is_empty(),
             "{closed} {reach:?}"
         );

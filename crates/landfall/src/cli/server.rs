@@ -202,7 +202,8 @@ impl ServerArgs {
 
 /// Runs a server until it is told to stop; `notes` go to its log first.
 pub(super) fn run(config: Config, notes: &[String]) -> anyhow::Result<()> {
-    crate::telemetry::start(config.log_format, &config.log_level).map_err(UsageError)?;
+    // It outlives the threads of the runtime, and with them everybody who logs.
+    let _log = crate::telemetry::start(config.log_format, &config.log_level).map_err(UsageError)?;
     for note in notes {
         tracing::warn!("{note}");
     }

@@ -190,7 +190,7 @@ const HOMES: [(&str, &[&str]); 17] = [
     ("tower_http", &["crates/landfall/src/server/"]),
     ("clap", &["crates/landfall/src/cli/"]),
     ("comfy_table", &["crates/landfall/src/cli/output.rs"]),
-    ("tracing_subscriber", &["crates/landfall/src/telemetry.rs"]),
+    ("tracing_subscriber", &["crates/landfall/src/telemetry"]),
 ];
 
 #[test]
