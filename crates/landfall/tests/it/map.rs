@@ -151,7 +151,7 @@ fn the_core_does_no_io() {
 
 /// A library, and the only places that may name it. Whoever exchanges it has one folder to look at.
 const HOMES: [(&str, &[&str]); 15] = [
-    ("rusqlite", &["crates/landfall/src/store/"]),
+    ("rusqlite", &["crates/landfall/src/store/sqlite/"]),
     ("notify::", &["crates/landfall/src/resources/manifests/"]),
     (
         "serde_saphyr",
