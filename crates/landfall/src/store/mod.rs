@@ -2,6 +2,7 @@
 //! It decides nothing: states come from and go back to `landfall-core`.
 
 mod lock;
+mod postgres;
 mod sqlite;
 
 use std::collections::{BTreeMap, HashMap};
@@ -17,6 +18,7 @@ use landfall_core::resource::ResourceKey;
 use landfall_core::silence::Rhythm;
 use landfall_core::target::Target;
 
+pub use postgres::DatabaseUrl;
 pub use sqlite::{
     Acceptance, AttemptRecord, Entry, EntryFilter, Hint, Matched, NewEntry, NewReport, Queue, Recorded, ResourceRecord,
     ResourceWrite, Settlement, Unmatched, WaitingWork, WholeEntry, WorkRecord,
@@ -25,12 +27,12 @@ pub use sqlite::{
 /// The store could not do what was asked. It may be able to in a moment: nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
-    /// The database refused: no space, locked by somebody, or the disk failed.
+    /// The database refused, or cannot be reached: no space, locked by somebody, or the disk or the way there failed.
     #[error("the journal in {file} is not available: {problem}")]
     Unavailable {
-        /// The database file.
+        /// The database file, or the database's address.
         file: String,
-        /// What SQLite says.
+        /// What the database says, or the way to it.
         problem: String,
     },
     /// More waits to be written than may wait.
@@ -57,6 +59,46 @@ pub enum OpenError {
 pub enum Store {
     /// A file in the data folder, for one process.
     Sqlite(sqlite::Store),
+    /// A database that several processes share.
+    Postgres(postgres::Store),
+}
+
+/// That a target is this process's for one refresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// There is no other process.
+    Sole,
+    /// The number that tells this claim from those of others before and after it.
+    Token(i64),
+}
+
+/// What came of claiming a target.
+#[derive(Debug)]
+pub enum Claimed {
+    /// It is this process's. The record is what others have left of its resource; absent where this process knows it.
+    Taken {
+        claim: Claim,
+        record: Option<ResourceRecord>,
+    },
+    /// Another process refreshes it. When that is over, there is [`News`] of it.
+    Elsewhere,
+}
+
+/// Whether a refresh was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    Written,
+    /// Another process took the target over meanwhile, and does what there was to do.
+    Lost,
+}
+
+/// What other processes on the same store did that this one has to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum News {
+    /// A target that this one asked for in vain is free.
+    Freed(Target),
+    /// It is time to look for what nobody does.
+    Look,
 }
 
 /// Asks whichever place it is.
@@ -64,6 +106,7 @@ macro_rules! ask {
     ($store:expr, $method:ident($($argument:expr),*)) => {
         match $store {
             Store::Sqlite(store) => store.$method($($argument),*).await,
+            Store::Postgres(store) => store.$method($($argument),*).await,
         }
     };
 }
@@ -72,6 +115,63 @@ impl Store {
     /// Opens or makes the database in `folder`, and keeps the folder for this process. It is for a runtime's threads.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
         sqlite::Store::open(folder).map(Self::Sqlite)
+    }
+
+    /// Connects to a database that others may share, and keeps the folder for this process.
+    pub async fn connect(url: DatabaseUrl, folder: &Path) -> Result<Self, OpenError> {
+        postgres::Store::connect(url, folder).await.map(Self::Postgres)
+    }
+
+    /// Whether other processes may change what is in it.
+    pub fn is_shared(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+            Self::Postgres(_) => true,
+        }
+    }
+
+    /// Waits for what others did; for ever, where there are none. One task listens.
+    pub async fn news(&self) -> News {
+        match self {
+            Self::Sqlite(_) => std::future::pending().await,
+            Self::Postgres(store) => store.news().await,
+        }
+    }
+
+    /// Says that this process ends: others may do what it leaves unfinished at once.
+    pub async fn leave(&self) -> Result<(), StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(store) => store.leave().await,
+        }
+    }
+
+    /// Takes over what belongs to nobody: entries to be matched become this process's, and targets with work that has been
+    /// due since `by` and that nobody refreshes are returned.
+    pub async fn left_behind(&self, by: Timestamp) -> Result<Vec<Target>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(Vec::new()),
+            Self::Postgres(store) => store.left_behind(by).await,
+        }
+    }
+
+    /// Claims a target for one refresh of it.
+    pub async fn claim(&self, target: &Target, resource: &ResourceKey) -> Result<Claimed, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(Claimed::Taken {
+                claim: Claim::Sole,
+                record: None,
+            }),
+            Self::Postgres(store) => store.claim(target, resource).await,
+        }
+    }
+
+    /// Gives a claim back where there is nothing to settle.
+    pub async fn release(&self, target: &Target, claim: Claim) -> Result<(), StoreError> {
+        match (self, claim) {
+            (Self::Postgres(store), Claim::Token(token)) => store.release(target, token).await,
+            (Self::Sqlite(_), _) | (_, Claim::Sole) => Ok(()),
+        }
     }
 
     /// Writes what is there already, durably: whether the database takes it is what a probe wants to know.
@@ -85,7 +185,7 @@ impl Store {
         &self,
         entry: NewEntry,
         window: Duration,
-        arrived: impl FnOnce() + Send + 'static,
+        arrived: impl FnOnce() + Send + Sync + 'static,
     ) -> Result<Acceptance, StoreError> {
         ask!(self, accept(entry, window, arrived))
     }
@@ -130,9 +230,13 @@ impl Store {
         ask!(self, work_of(entry))
     }
 
-    /// Writes what a refresh did. Work whose state has changed meanwhile, by a replay, stays as it is.
-    pub async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
-        ask!(self, settle(settlement))
+    /// Writes what a refresh did, and ends its claim. Work whose state has changed meanwhile, by a replay, stays as it is.
+    pub async fn settle(&self, settlement: Settlement, claim: Claim) -> Result<Settled, StoreError> {
+        match (self, claim) {
+            (Self::Sqlite(store), _) => store.settle(settlement).await.map(|()| Settled::Written),
+            (Self::Postgres(store), Claim::Token(token)) => store.settle(settlement, token).await,
+            (Self::Postgres(_), Claim::Sole) => Ok(Settled::Lost),
+        }
     }
 
     /// Takes an entry's work up again: what was given up or, if nothing was, all of it. Returns the targets; empty when
