@@ -255,6 +255,15 @@ impl Store {
         ask!(self, rhythms())
     }
 
+    /// When each sender was last heard of since `since`, by the name that entries have of it, where other processes may have heard
+    /// it; nothing where this one hears all there is.
+    pub async fn heard(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        match self {
+            Self::Sqlite(_) => Ok(Vec::new()),
+            Self::Postgres(store) => store.heard(since).await,
+        }
+    }
+
     /// Everything that is kept of resources.
     pub async fn resources(&self) -> Result<HashMap<ResourceKey, ResourceRecord>, StoreError> {
         ask!(self, resources())
@@ -308,3 +317,6 @@ impl Store {
         ask!(self, note_listing(repository, access, tags, began))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,3 +191,6 @@ fn write_name(file: &Path) -> io::Result<String> {
     std::fs::write(file, &name)?;
     Ok(name)
 }
+
+#[cfg(test)]
+mod tests;

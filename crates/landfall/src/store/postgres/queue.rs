@@ -1,6 +1,7 @@
 //! Counts what is still to be done, by whichever process, and reads when senders were heard of.
 
 use jiff::Timestamp;
+use landfall_core::journal::EntryId;
 use landfall_core::silence::Rhythm;
 
 use super::super::{Queue, StoreError};
@@ -22,6 +23,21 @@ impl Store {
         let read = rhythms(&mut link).await;
         link.end(read)
     }
+
+    /// When each sender was last heard of since `since`, by whichever process.
+    pub async fn heard(&self, since: Timestamp) -> Result<Vec<(String, Timestamp)>, StoreError> {
+        let mut link = self.link().await?;
+        let read = heard(&mut link, since).await;
+        link.end(read)
+    }
+}
+
+async fn heard(link: &mut Link, since: Timestamp) -> Result<Vec<(String, Timestamp)>, Failure> {
+    let sql = "SELECT sender, max(received) FROM entries WHERE id >= $1 GROUP BY sender";
+    let rows = link.query(sql, &[&EntryId::floor(since).as_i64()]).await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get(0)?, time(row.try_get(1)?))))
+        .collect()
 }
 
 async fn queue(link: &mut Link) -> Result<Queue, Failure> {

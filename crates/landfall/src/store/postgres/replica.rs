@@ -123,6 +123,8 @@ impl Replica {
         let mut beats = interval(BEAT);
         loop {
             tokio::select! {
+                biased;
+                () = self.news.closed() => return Ok(()),
                 _ = beats.tick() => {
                     self.beat(&mut link).await?;
                     // After the database was away, everybody seems to have been silent: they get the time to speak.
@@ -135,7 +137,6 @@ impl Replica {
                     Some(notice) => self.hear(&notice),
                     None => return Err(Failure::new("the connection was closed")),
                 },
-                () = self.news.closed() => return Ok(()),
             }
         }
     }
