@@ -41,6 +41,9 @@ impl Reconfigurer {
     /// Puts a snapshot in force. What it replaces stays in force for requests and refreshes that have begun. If the store
     /// cannot be written, the snapshot is in force all the same, and the error says that its statuses are not kept.
     pub async fn apply(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        if let Err(error) = self.pipeline.statuses.renew(&self.pipeline.store).await {
+            tracing::warn!(%error, "what other processes noted of the resources is not known");
+        }
         let now = now();
         let derived = derive(snapshot, &self.settings);
         for derived in &derived {

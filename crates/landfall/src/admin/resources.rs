@@ -18,6 +18,7 @@ pub(super) async fn list(State(admin): State<Admin>, Path(kind): Path<String>) -
         "clusterconfigs" => Kind::ClusterConfig,
         _ => return Err(Refusal::NotFound(format!("there are no resources called {kind}"))),
     };
+    admin.pipeline.statuses.renew(&admin.pipeline.store).await?;
     let snapshot = admin.snapshot.borrow().clone();
     let resources = snapshot
         .resources

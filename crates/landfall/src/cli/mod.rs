@@ -10,6 +10,7 @@ mod docs;
 mod ending;
 mod get;
 mod image_updater;
+mod journal;
 mod output;
 mod pflag;
 mod receivers;

@@ -21,6 +21,7 @@ mod limits;
 mod manifests;
 mod map;
 mod mirrors;
+mod postgres;
 mod receivers;
 mod requests;
 mod retries;

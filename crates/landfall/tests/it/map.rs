@@ -150,8 +150,17 @@ fn the_core_does_no_io() {
 }
 
 /// A library, and the only places that may name it. Whoever exchanges it has one folder to look at.
-const HOMES: [(&str, &[&str]); 17] = [
-    ("rusqlite", &["crates/landfall/src/store/"]),
+const HOMES: &[(&str, &[&str])] = &[
+    ("rusqlite", &["crates/landfall/src/store/sqlite/"]),
+    ("tokio_postgres", &["crates/landfall/src/store/postgres/"]),
+    (
+        "tokio_postgres_rustls",
+        &[
+            "crates/landfall/src/store/postgres/tls.rs",
+            "crates/landfall/src/store/postgres/link.rs",
+        ],
+    ),
+    ("rustls_native_certs", &["crates/landfall/src/store/postgres/tls.rs"]),
     ("notify::", &["crates/landfall/src/resources/manifests/"]),
     (
         "serde_saphyr",
@@ -176,6 +185,7 @@ const HOMES: [(&str, &[&str]); 17] = [
             "crates/landfall/src/app.rs",
             "crates/landfall/src/registry/",
             "crates/landfall/src/server/tls/",
+            "crates/landfall/src/store/postgres/tls.rs",
         ],
     ),
     ("tokio_rustls", &["crates/landfall/src/server/tls/"]),
