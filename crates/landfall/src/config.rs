@@ -7,13 +7,15 @@ use landfall_core::door::BaseUrl;
 use landfall_core::journal::{Retention, RetryPolicy};
 
 use crate::registry::RegistryOptions;
+use crate::resources::Place;
 use crate::server::tls::TlsSettings;
 use crate::server::{Limits, ListenAddress};
 use crate::webhook_secrets::SecretSources;
 
 /// The configuration of a server.
 pub struct Config {
-    pub manifests: PathBuf,
+    /// Where resources come from.
+    pub resources: Place,
     pub data_dir: PathBuf,
     /// The address of the webhook door; `None` where it is not to be opened.
     pub listen: Option<ListenAddress>,

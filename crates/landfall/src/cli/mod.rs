@@ -9,6 +9,7 @@ mod docs;
 mod ending;
 mod get;
 mod image_updater;
+mod kubernetes;
 mod output;
 mod pflag;
 mod receivers;
@@ -45,7 +46,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Receive deliveries and follow them up, with resources from a folder of manifests.
+    /// Receive deliveries and follow them up, with resources from a folder of manifests or from Kubernetes.
     Serve(Box<serve::ServeArgs>),
     /// Print resources with their status.
     Get(get::GetArgs),

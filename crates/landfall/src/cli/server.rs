@@ -12,6 +12,7 @@ use super::UsageError;
 use super::pflag::duration;
 use crate::config::{Config, LogFormat};
 use crate::registry::{RegistryOptions, Url};
+use crate::resources::Place;
 use crate::server::tls::TlsSettings;
 use crate::server::{Limits, ListenAddress};
 use crate::webhook_secrets::SecretSources;
@@ -103,7 +104,7 @@ pub(super) struct ServerArgs {
 
 /// What each command decides by its own flags.
 pub(super) struct Own {
-    pub(super) manifests: PathBuf,
+    pub(super) resources: Place,
     pub(super) data_dir: PathBuf,
     pub(super) listen: Option<ListenAddress>,
     pub(super) tls: Option<TlsSettings>,
@@ -120,7 +121,7 @@ impl ServerArgs {
     /// The configuration of a server, or what cannot be meant.
     pub(super) fn meaning(self, own: Own) -> Result<Config, UsageError> {
         let Own {
-            manifests,
+            resources,
             data_dir,
             listen,
             tls,
@@ -138,7 +139,7 @@ impl ServerArgs {
             .transpose()
             .map_err(|error| UsageError(format!("--base-url: {error}")))?;
         Ok(Config {
-            manifests,
+            resources,
             data_dir,
             listen,
             tls,

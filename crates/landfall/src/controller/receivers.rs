@@ -1,7 +1,7 @@
 //! Turns `ProjectConfig`s, the `ClusterConfig` and their Secrets into receivers behind doors, and into statuses. It reads
 //! nothing by itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -10,8 +10,9 @@ use landfall_core::receiver::{Reach, Receiver, ReceiverName, Sender};
 use landfall_core::resource::status::{ConditionStatus, ConfigStatus, NewCondition, ReceiverStatus};
 use landfall_core::resource::{Kind, ReceiverKind, ReceiverSpec, Resource, ResourceKey};
 use landfall_core::secret::SecretBytes;
+use serde_json::Value;
 
-use crate::resources::manifests::Snapshot;
+use crate::resources::Snapshot;
 
 /// What receivers are derived with.
 #[derive(Clone, Debug)]
@@ -30,6 +31,12 @@ pub struct Derived {
     pub open: Vec<(PathDoor, Receiver)>,
     /// Names and reasons of those that cannot.
     pub closed: Vec<(String, String)>,
+    /// Names of those that can be reached and may be out of date, because nobody can read their Secret now, and why.
+    pub doubtful: Vec<(String, String)>,
+    /// Paths that stay published although nobody can tell the secret behind them now.
+    withheld: Vec<String>,
+    /// Counts changes of the spec, where an API server does.
+    generation: Option<i64>,
     statuses: Vec<ReceiverStatus>,
     refresh_token: Option<String>,
 }
@@ -52,20 +59,32 @@ pub fn derive(snapshot: &Snapshot, settings: &Settings) -> Vec<Derived> {
             key,
             open: vec![],
             closed: vec![],
+            doubtful: vec![],
+            withheld: vec![],
+            generation: loaded.resource.metadata().generation,
             statuses: vec![],
             refresh_token,
         };
+        let published = published(&loaded.manifest);
         for spec in specs {
             match open(spec, &entry.key, project, secrets, snapshot, settings) {
-                Ok((door, receiver)) => {
+                Ok((door, receiver, doubt)) => {
                     entry.statuses.push(ReceiverStatus {
                         name: spec.name.clone(),
                         path: door.path().to_owned(),
                         url: door.url().to_owned(),
                     });
                     entry.open.push((door, receiver));
+                    entry.doubtful.extend(doubt.map(|doubt| (spec.name.clone(), doubt)));
                 }
-                Err(problem) => entry.closed.push((spec.name.clone(), problem)),
+                Err(Closed { problem, is_certain }) => {
+                    let before = published.iter().find(|published| published.name == spec.name);
+                    if let Some(before) = before.filter(|_| !is_certain) {
+                        entry.withheld.push(before.path.clone());
+                        entry.statuses.push(before.clone());
+                    }
+                    entry.closed.push((spec.name.clone(), problem));
+                }
             }
         }
         derived.push(entry);
@@ -73,6 +92,30 @@ pub fn derive(snapshot: &Snapshot, settings: &Settings) -> Vec<Derived> {
     derived
 }
 
+/// Why a receiver cannot be reached.
+struct Closed {
+    problem: String,
+    /// Whether it is so, or nobody can tell at the moment.
+    is_certain: bool,
+}
+
+impl From<String> for Closed {
+    fn from(problem: String) -> Self {
+        Self {
+            problem,
+            is_certain: true,
+        }
+    }
+}
+
+/// What the status of a configuration in an API server says at the moment.
+fn published(manifest: &Value) -> Vec<ReceiverStatus> {
+    let status = manifest.get("status").cloned().unwrap_or_default();
+    let status: ConfigStatus = serde_json::from_value(status).unwrap_or_default();
+    status.webhook_receivers
+}
+
+/// A door, its receiver, and why both may be out of date.
 fn open(
     spec: &ReceiverSpec,
     owner: &ResourceKey,
@@ -80,9 +123,9 @@ fn open(
     secrets: &str,
     snapshot: &Snapshot,
     settings: &Settings,
-) -> Result<(PathDoor, Receiver), String> {
+) -> Result<(PathDoor, Receiver, Option<String>), Closed> {
     let (sender, data_key) = sender(&spec.kind)?;
-    let secret = secret(snapshot, secrets, &spec.secret_ref, data_key)?;
+    let (secret, doubt) = secret(snapshot, secrets, &spec.secret_ref, data_key)?;
     let door = PathDoor::derive(
         &settings.base_url,
         sender,
@@ -92,7 +135,7 @@ fn open(
     );
     let reach = project.map_or(Reach::Everywhere, |project| Reach::Project(project.to_owned()));
     let name = ReceiverName(format!("{} {}/{}", owner.kind, owner.name, spec.name));
-    Ok((door, Receiver::by_path(name, sender, reach)))
+    Ok((door, Receiver::by_path(name, sender, reach), doubt))
 }
 
 /// The sender, and the key of its Secret's data.
@@ -115,23 +158,42 @@ fn sender(kind: &ReceiverKind) -> Result<(Sender, &'static str), String> {
     }
 }
 
-fn secret<'a>(snapshot: &'a Snapshot, namespace: &str, name: &str, data_key: &str) -> Result<&'a SecretBytes, String> {
+/// The last known value, and why there may be a newer one.
+fn secret<'a>(
+    snapshot: &'a Snapshot,
+    namespace: &str,
+    name: &str,
+    data_key: &str,
+) -> Result<(&'a SecretBytes, Option<String>), Closed> {
     let key = ResourceKey {
         kind: Kind::Secret,
         namespace: Some(namespace.to_owned()),
         name: name.to_owned(),
     };
+    let doubt = snapshot.unreadable.get(&key);
     let Some(Resource::Secret(secret)) = snapshot.resources.get(&key).map(|loaded| &loaded.resource) else {
-        return Err(format!("{key} does not exist"));
+        return Err(match doubt {
+            None => format!("{key} does not exist").into(),
+            Some(why) => Closed {
+                problem: format!("{key} cannot be read: {why}"),
+                is_certain: false,
+            },
+        });
     };
+    let doubt = doubt.map(|why| format!("{key} cannot be read, and what it said last stays in force: {why}"));
     match secret.data.get(data_key) {
-        None => Err(format!("{key} has no key {data_key:?} in its data")),
-        Some(value) if value.is_empty() => Err(format!("the key {data_key:?} of {key} is empty")),
-        Some(value) => Ok(value),
+        None => Err(format!("{key} has no key {data_key:?} in its data").into()),
+        Some(value) if value.is_empty() => Err(format!("the key {data_key:?} of {key} is empty").into()),
+        Some(value) => Ok((value, doubt)),
     }
 }
 
 impl Derived {
+    /// The generation of the spec that this was derived from, where an API server counts.
+    pub fn generation(&self) -> i64 {
+        self.generation.unwrap_or_default()
+    }
+
     /// The status that says which receivers can be reached, and why others cannot.
     pub fn status(&self, previous: &ConfigStatus, generation: i64, now: Timestamp) -> ConfigStatus {
         let mut status = previous.clone();
@@ -147,7 +209,7 @@ impl Derived {
             };
             status.conditions.set(new, now);
         };
-        if self.closed.is_empty() {
+        if self.closed.is_empty() && self.doubtful.is_empty() {
             let message = format!("{} is synced and ready for use", self.key.kind);
             set("Ready", ConditionStatus::True, "Synced", &message);
             status.conditions.remove("Reconciling");
@@ -161,6 +223,7 @@ impl Derived {
             let problems: Vec<String> = self
                 .closed
                 .iter()
+                .chain(&self.doubtful)
                 .map(|(name, problem)| format!("receiver {name:?}: {problem}"))
                 .collect();
             let message = format!("Failed to sync {what}: {}", problems.join("; "));
@@ -179,11 +242,15 @@ impl Derived {
 /// Receivers by the path of a request. Two receivers can derive the same path, since the hash has no separators: then a
 /// request is for both of them.
 #[derive(Default)]
-pub struct Doors(HashMap<String, Arc<[Receiver]>>);
+pub struct Doors {
+    open: HashMap<String, Arc<[Receiver]>>,
+    /// Paths that are known to be receivers', of which nobody can tell the secret now.
+    withheld: HashSet<String>,
+}
 
 impl Doors {
     /// The doors of all derived receivers, also without the base path, because proxies are told to strip it.
-    pub fn of(derived: &[Derived], base: &BaseUrl) -> Self {
+    pub fn of(derived: &[Arc<Derived>], base: &BaseUrl) -> Self {
         let mut doors: HashMap<String, Vec<Receiver>> = HashMap::new();
         for (door, receiver) in derived.iter().flat_map(|derived| &derived.open) {
             let stripped = door.path().strip_prefix(base.path()).unwrap_or(door.path());
@@ -192,16 +259,23 @@ impl Doors {
                 doors.entry(stripped.to_owned()).or_default().push(receiver.clone());
             }
         }
-        Self(
-            doors
+        let withheld = derived.iter().flat_map(|derived| &derived.withheld);
+        Self {
+            open: doors
                 .into_iter()
                 .map(|(path, receivers)| (path, receivers.into()))
                 .collect(),
-        )
+            withheld: withheld.cloned().collect(),
+        }
     }
 
     /// The receivers behind a path; none for an unknown one.
     pub fn behind(&self, path: &str) -> Option<Arc<[Receiver]>> {
-        self.0.get(path).cloned()
+        self.open.get(path).cloned()
+    }
+
+    /// Whether somebody is behind a path, and nobody can tell now who may come in.
+    pub fn withholds(&self, path: &str) -> bool {
+        self.withheld.contains(path)
     }
 }

@@ -22,11 +22,14 @@ pub(super) async fn receive(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request<Body>,
 ) -> Response {
-    let receivers = door.intake.live.load().doors.behind(request.uri().path());
+    let live = door.intake.live.load_full();
+    let receivers = live.doors.behind(request.uri().path());
     let receivers = receivers.as_deref();
     let answer = match receivers {
         None if let Some(elsewhere) = unclean::redirect(request.uri()) => return elsewhere,
         _ if !door.admits(peer) => Answer::Busy,
+        // Whether somebody is there, nobody can tell yet, or not now.
+        None if !live.is_known || live.doors.withholds(request.uri().path()) => Answer::Taken(Taken::Unavailable),
         None => Answer::Unknown,
         Some(_) if request.method() != Method::POST => Answer::WrongMethod,
         Some(receivers) => take(&door, receivers, peer, request).await,

@@ -14,6 +14,7 @@ mod deploy;
 mod door;
 mod journal;
 mod kill;
+mod kubernetes;
 mod limits;
 mod manifests;
 mod map;

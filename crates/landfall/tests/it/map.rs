@@ -150,7 +150,7 @@ fn the_core_does_no_io() {
 }
 
 /// A library, and the only places that may name it. Whoever exchanges it has one folder to look at.
-const HOMES: [(&str, &[&str]); 15] = [
+const HOMES: [(&str, &[&str]); 17] = [
     ("rusqlite", &["crates/landfall/src/store/"]),
     ("notify::", &["crates/landfall/src/resources/manifests/"]),
     (
@@ -160,6 +160,8 @@ const HOMES: [(&str, &[&str]); 15] = [
             "crates/landfall/src/resources/manifests/locate.rs",
         ],
     ),
+    ("kube", &["crates/landfall/src/resources/kubernetes/"]),
+    ("k8s_openapi", &["crates/landfall/src/resources/kubernetes/"]),
     ("hyper::", &["crates/landfall/src/server/"]),
     ("hyper_util", &["crates/landfall/src/server/"]),
     (
