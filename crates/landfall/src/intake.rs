@@ -34,8 +34,12 @@ pub struct Intake {
 /// What the sender is told.
 #[derive(Debug)]
 pub enum Taken {
-    /// It is on the disk and will be followed up; so many targets want it.
-    Accepted { id: EntryId, matched: usize },
+    /// It is on the disk and will be followed up; so many targets of that kind want it.
+    Accepted {
+        id: EntryId,
+        matched: usize,
+        refreshes: &'static str,
+    },
     /// It is on the disk as a repetition of another one.
     Duplicate { id: EntryId, of: EntryId },
     /// It is on the disk, and nothing in it is of interest.
@@ -54,6 +58,7 @@ impl Intake {
         }
         if delivery.secret() == Some(SecretAge::Previous) {
             let receiver = delivery.receiver();
+            self.metrics.previous_secrets.shown(receiver, now());
             tracing::warn!(%receiver, "a delivery shows the previous secret; its sender is still to be told the new one");
         }
         let read = receiver::read(&delivery);
@@ -97,7 +102,11 @@ impl Intake {
             }
             (Ok(Acceptance::New(id)), Ok(contents)) => {
                 tell(id, peer, matched, &contents);
-                Taken::Accepted { id, matched }
+                let refreshes = contents
+                    .reports
+                    .first()
+                    .map_or("warehouse", |report| report.event.refreshes());
+                Taken::Accepted { id, matched, refreshes }
             }
             (Ok(Acceptance::Duplicate { id, of }), Ok(_)) => Taken::Duplicate { id, of },
             (Ok(Acceptance::Recorded(id)), Ok(_)) => Taken::Ignored { id, reason: aside },

@@ -19,7 +19,7 @@ use crate::clock::now;
 use crate::controller::credentials::Credentials;
 use crate::controller::publisher::Publisher;
 use crate::controller::receivers::{Derived, Doors, Settings, derive};
-use crate::live::{Live, LiveWarehouse, Policies, ReceiverSummary};
+use crate::live::{Live, LiveWarehouse, Policies, PreviousSecret, ReceiverSummary};
 use crate::pipeline::{Effect, Pipeline};
 use crate::resources::{Loaded, Snapshot};
 use crate::statuses::key_of;
@@ -38,7 +38,7 @@ pub struct Reconfigurer {
     pub patterns: Mutex<Patterns>,
     /// The Secrets with credentials that are in force; none before the first snapshot, which changes nothing.
     pub known_credentials: Mutex<Option<HashMap<ResourceKey, Arc<Loaded>>>>,
-    /// The Warehouses that the index in force was made of, in the order of their keys.
+    /// The Warehouses and Promotions that the index in force was made of, in the order of their keys.
     pub indexed: Mutex<Vec<Arc<Loaded>>>,
 }
 
@@ -91,12 +91,18 @@ impl Reconfigurer {
             }
         };
         let by_type = self.webhook_secrets.receivers(snapshot);
-        let receivers = self.summaries(&derived, &by_type);
-        tell(&receivers, &in_force.receivers);
+        let summaries = self.summaries(&derived, &by_type);
+        tell(&summaries, &in_force.receivers);
+        let rotating = summaries.iter().filter(|receiver| receiver.previous_secret.is_some());
+        let rotating: HashSet<&str> = rotating.map(|receiver| receiver.receiver.as_str()).collect();
+        self.pipeline
+            .metrics
+            .previous_secrets
+            .keep(|receiver| rotating.contains(receiver));
         self.pipeline.live.store(Arc::new(Live {
             is_known: true,
             doors: Doors::of(&derived, &self.settings.base_url),
-            receivers,
+            receivers: summaries,
             by_type,
             index,
             warehouses,
@@ -106,13 +112,15 @@ impl Reconfigurer {
         self.follow_up(changes, gone).await
     }
 
-    /// What is in force, where the Warehouses are the ones that it was made of. Where they come from a folder, time goes on
+    /// What is in force, where the Warehouses and Promotions are the ones that it was made of. Where they come from a folder, time goes on
     /// for them with each snapshot.
     fn unchanged(&self, snapshot: &Snapshot, in_force: &Live) -> Option<Subscribed> {
         if let Records::Store = self.records {
             return None;
         }
-        let current: Vec<_> = warehouses(snapshot).map(|(loaded, _)| loaded.clone()).collect();
+        let subscribing =
+            |loaded: &&Arc<Loaded>| matches!(loaded.resource, Resource::Warehouse(_) | Resource::Promotion(_));
+        let current: Vec<_> = snapshot.resources.values().filter(subscribing).cloned().collect();
         let mut indexed = self.indexed.lock().unwrap_or_else(PoisonError::into_inner);
         let same = in_force.is_known
             && indexed.len() == current.len()
@@ -130,6 +138,11 @@ impl Reconfigurer {
         let mut index = IndexBuilder::sharing(self.patterns().clone());
         let mut live = HashMap::new();
         let before = &in_force.warehouses;
+        for loaded in snapshot.resources.values() {
+            if let Resource::Promotion(promotion) = &loaded.resource {
+                index.add_promotion(promotion);
+            }
+        }
         for (loaded, warehouse) in warehouses(snapshot) {
             let target = target_of(warehouse);
             let generation = match &self.records {
@@ -302,32 +315,35 @@ impl Reconfigurer {
     fn summaries(&self, derived: &[Arc<Derived>], by_type: &HashMap<Sender, Receiver>) -> Vec<ReceiverSummary> {
         let mut summaries = Vec::new();
         for derived in derived {
-            summaries.extend(derived.open.iter().map(|(door, receiver)| ReceiverSummary {
-                receiver: receiver.name().to_string(),
-                sender: Some(receiver.sender()),
-                url: Some(door.url().to_owned()),
-                problem: None,
+            summaries.extend(derived.open.iter().map(|open| {
+                let flaw = derived.flawed.iter().find(|(name, _)| *name == open.name);
+                ReceiverSummary {
+                    receiver: open.receiver.name().to_string(),
+                    sender: Some(open.receiver.sender()),
+                    url: Some(open.door.url().to_owned()),
+                    problem: flaw.map(|(_, problem)| problem.clone()),
+                    previous_secret: previous_secret(&open.receiver),
+                }
             }));
             summaries.extend(derived.closed.iter().map(|(name, problem)| ReceiverSummary {
                 receiver: format!("{} {}/{name}", derived.key.kind, derived.key.name),
                 sender: None,
                 url: None,
                 problem: Some(problem.clone()),
+                previous_secret: None,
             }));
         }
         let mut by_type: Vec<(&Sender, &Receiver)> = by_type.iter().collect();
         by_type.sort_unstable_by_key(|(sender, _)| **sender);
-        summaries.extend(by_type.into_iter().map(|(sender, receiver)| {
-            ReceiverSummary {
+        summaries.extend(by_type.into_iter().filter_map(|(sender, receiver)| {
+            let path = format!("/webhook?type={}", sender.type_name()?);
+            Some(ReceiverSummary {
                 receiver: receiver.name().to_string(),
                 sender: Some(*sender),
-                url: Some(
-                    self.settings
-                        .base_url
-                        .join(&format!("/webhook?type={}", sender.type_name())),
-                ),
+                url: Some(self.settings.base_url.join(&path)),
                 problem: None,
-            }
+                previous_secret: previous_secret(receiver),
+            })
         }));
         summaries
     }
@@ -348,7 +364,11 @@ impl Reconfigurer {
 fn warehouses(snapshot: &Snapshot) -> impl Iterator<Item = (&Arc<Loaded>, &Warehouse)> {
     snapshot.resources.values().filter_map(|loaded| match &loaded.resource {
         Resource::Warehouse(warehouse) => Some((loaded, warehouse)),
-        Resource::ProjectConfig(_) | Resource::ClusterConfig(_) | Resource::Secret(_) | Resource::ConfigMap(_) => None,
+        Resource::ProjectConfig(_)
+        | Resource::ClusterConfig(_)
+        | Resource::Promotion(_)
+        | Resource::Secret(_)
+        | Resource::ConfigMap(_) => None,
     })
 }
 
@@ -364,16 +384,28 @@ fn differs(derived: &Derived, snapshot: &Snapshot, now: Timestamp) -> bool {
     derived.status(&shown, derived.generation(), now) != shown
 }
 
-/// Logs what receivers cannot be reached, once.
+/// Logs what is wrong with receivers, once.
 fn tell(receivers: &[ReceiverSummary], before: &[ReceiverSummary]) {
     let known: HashSet<(&String, &Option<String>)> = before.iter().map(|was| (&was.receiver, &was.problem)).collect();
     for summary in receivers {
         if let Some(problem) = &summary.problem
             && !known.contains(&(&summary.receiver, &summary.problem))
         {
-            tracing::warn!(receiver = summary.receiver, problem, "a receiver cannot be reached");
+            match summary.url {
+                None => tracing::warn!(receiver = summary.receiver, problem, "a receiver cannot be reached"),
+                Some(_) => tracing::warn!(
+                    receiver = summary.receiver,
+                    problem,
+                    "a receiver can be reached, but not as it should"
+                ),
+            }
         }
     }
+}
+
+/// That there is a previous secret; how it was used is known when somebody asks.
+fn previous_secret(receiver: &Receiver) -> Option<PreviousSecret> {
+    receiver.has_previous_secret().then(PreviousSecret::default)
 }
 
 #[derive(Default)]

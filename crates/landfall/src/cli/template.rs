@@ -52,7 +52,7 @@ impl TemplateArgs {
                 "{}: this version of landfall renders the built-in template alone; leave PATH out to see it",
                 path.display()
             ),
-            (Err(error), CalledAs::Landfall) => Err(error),
+            (Err(error), CalledAs::Landfall | CalledAs::Kargo) => Err(error),
             // Scripts around Image Updater know that this is no failure.
             (Err(error), CalledAs::ImageUpdater) => {
                 eprintln!("{error:#}");

@@ -84,9 +84,9 @@ impl Pipeline {
         next
     }
 
-    /// Settles the work of a target that exists no more: there is nothing left to bring up to date.
+    /// Settles the work of a target that exists no more, or that nothing here can refresh: there is nothing left to do.
     pub(super) async fn settle_for_nobody(&self, target: &Target, waiting: &[WaitingWork], began: Timestamp) {
-        let outcome = (Outcome::Effected, format!("{target} exists no more"));
+        let outcome = (Outcome::Effected, nothing_to_do(target));
         self.settle_alike(target, waiting, began, outcome).await;
     }
 
@@ -232,6 +232,14 @@ fn tell_of_dead(target: &Target, work: &[(EntryId, Work, Work, AttemptRecord)]) 
             let reason = setback.reason();
             tracing::error!(%target, %entry, reason, "a delivery was given up; see `landfall deliveries list --dead`");
         }
+    }
+}
+
+/// Why there is nothing to do for a target that no refresh is known for.
+fn nothing_to_do(target: &Target) -> String {
+    match target {
+        Target::Warehouse { .. } => format!("{target} exists no more"),
+        Target::Promotion { .. } => format!("there is nothing to do for {target} without an API server"),
     }
 }
 

@@ -19,6 +19,7 @@ mod limits;
 mod manifests;
 mod map;
 mod mirrors;
+mod receivers;
 mod requests;
 mod retries;
 mod secrets;

@@ -53,6 +53,7 @@ impl Annotator {
     pub async fn refresh(&self, target: &Target) -> Annotated {
         let (kind, namespace, name) = match target {
             Target::Warehouse { namespace, name } => (Kind::Warehouse, namespace, name),
+            Target::Promotion { namespace, name } => (Kind::Promotion, namespace, name),
         };
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &api_resource(kind));
         let token = self.tokens.next(now());

@@ -74,7 +74,7 @@ pub(super) async fn follow(client: Client, feed: Feed, reports: Reports, polled:
         polled,
     };
     match following.feed.kind() {
-        Kind::ProjectConfig | Kind::ClusterConfig => following.run::<Value>().await,
+        Kind::ProjectConfig | Kind::ClusterConfig | Kind::Promotion => following.run::<Value>().await,
         Kind::Warehouse | Kind::Secret | Kind::ConfigMap => following.run::<Unread>().await,
     }
 }

@@ -85,7 +85,7 @@ impl Follower {
             kind: Kind::ClusterConfig,
             namespace: None,
         }];
-        for kind in [Kind::ProjectConfig, Kind::Warehouse] {
+        for kind in [Kind::ProjectConfig, Kind::Warehouse, Kind::Promotion] {
             if self.namespaces.is_empty() {
                 kinds.push(Feed::Kind { kind, namespace: None });
             }

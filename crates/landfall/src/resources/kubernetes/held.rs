@@ -8,7 +8,7 @@ use landfall_core::resource::{Kind, ReceiverKind, ReceiverSpec, Resource, Resour
 
 use super::failure::Failure;
 use super::feed::{Feed, Report};
-use super::object::Read;
+use super::object::{Outcome, Read};
 use crate::resources::{Loaded, Origin, Problem, ProblemKind, Snapshot};
 
 /// Everything that is known.
@@ -58,7 +58,10 @@ impl Held {
         match report {
             Report::Listed(objects) => self.listed(feed, objects),
             Report::Changed(object) => {
-                heard.keys.insert(object.key.clone());
+                match object.outcome {
+                    Outcome::Idle => heard.keys.remove(&object.key),
+                    Outcome::Usable(_) | Outcome::Unusable => heard.keys.insert(object.key.clone()),
+                };
                 self.put(*object)
             }
             Report::Gone(key) => {
@@ -78,6 +81,8 @@ impl Held {
     }
 
     fn listed(&mut self, feed: &Feed, objects: Vec<Read>) -> bool {
+        let objects = objects.into_iter().filter(|object| object.outcome != Outcome::Idle);
+        let objects: Vec<Read> = objects.collect();
         let keys: BTreeSet<ResourceKey> = objects.iter().map(|object| object.key.clone()).collect();
         let heard = self.feeds.entry(feed.clone()).or_default();
         let was_in_trouble = heard.trouble.take().is_some();
@@ -98,19 +103,20 @@ impl Held {
     fn put(&mut self, object: Read) -> bool {
         let Read {
             key,
-            loaded,
+            outcome,
             mut problems,
         } = object;
         let mut changed = false;
-        match loaded {
-            Some(loaded) => {
+        match outcome {
+            Outcome::Usable(loaded) => {
                 let known = self.resources.get(&key);
-                if known.is_none_or(|known| **known != loaded) {
-                    self.resources.insert(key.clone(), Arc::new(loaded));
+                if known.is_none_or(|known| *known != loaded) {
+                    self.resources.insert(key.clone(), loaded);
                     changed = true;
                 }
             }
-            None => {
+            Outcome::Idle => return self.drop_resource(&key),
+            Outcome::Unusable => {
                 let kept = match self.resources.contains_key(&key) {
                     true => "; what it said before stays in force",
                     false => "; it is left out",
@@ -160,7 +166,9 @@ impl Held {
         let named = self.resources.values().flat_map(|loaded| match &loaded.resource {
             Resource::ProjectConfig(config) => of(&config.metadata.name, &config.webhook_receivers),
             Resource::ClusterConfig(config) => of(system_namespace, &config.webhook_receivers),
-            Resource::Warehouse(_) | Resource::Secret(_) | Resource::ConfigMap(_) => Vec::new(),
+            Resource::Warehouse(_) | Resource::Promotion(_) | Resource::Secret(_) | Resource::ConfigMap(_) => {
+                Vec::new()
+            }
         });
         named.collect()
     }
@@ -182,9 +190,10 @@ impl Held {
     }
 }
 
-/// A `ClusterConfig` belongs to whoever rules the cluster, who may keep it to himself.
+/// A `ClusterConfig` belongs to whoever rules the cluster, who may keep it to himself; and Promotions matter to those alone who
+/// have Git forges tell of pull requests.
 fn is_optional(feed: &Feed) -> bool {
-    feed.kind() == Kind::ClusterConfig
+    matches!(feed.kind(), Kind::ClusterConfig | Kind::Promotion)
 }
 
 fn is_forbidden(failure: &Failure) -> bool {

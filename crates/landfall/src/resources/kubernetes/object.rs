@@ -2,7 +2,7 @@
 //! a value, not an error: it must not stop the others.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -87,10 +87,20 @@ pub(super) fn api_resource(kind: Kind) -> ApiResource {
 #[derive(Debug)]
 pub(super) struct Read {
     pub key: ResourceKey,
-    /// The resource; absent where the object cannot be used.
-    pub loaded: Option<Loaded>,
+    pub outcome: Outcome,
     /// What is wrong with it, or odd about it.
     pub problems: Vec<Problem>,
+}
+
+/// What an object is to us.
+#[derive(Debug, PartialEq)]
+pub(super) enum Outcome {
+    /// A resource.
+    Usable(Arc<Loaded>),
+    /// Nothing that can be used.
+    Unusable,
+    /// Nothing of interest at the moment.
+    Idle,
 }
 
 /// The identity of an object of `kind`.
@@ -111,18 +121,21 @@ pub(super) fn read<S: Into<Value>>(kind: Kind, object: Object<S>) -> Read {
         message,
         kind,
     };
-    let (manifest, status) = manifest(kind, object);
+    let manifest = manifest(kind, object);
     match Resource::from_value(&manifest) {
         Parsed::Known(resource, warnings) => Read {
             problems: warnings
                 .iter()
                 .map(|warning| problem(warning.to_string(), ProblemKind::Warning))
                 .collect(),
-            loaded: Some(Loaded {
-                resource: *resource,
-                origin: Origin::ApiServer { what: what.clone() },
-                manifest: shown(kind, manifest, status),
-            }),
+            outcome: match essence(*resource) {
+                None => Outcome::Idle,
+                Some(resource) => Outcome::Usable(Arc::new(Loaded {
+                    resource,
+                    origin: Origin::ApiServer { what: what.clone() },
+                    manifest: shown(kind, manifest),
+                })),
+            },
             key,
         },
         Parsed::Invalid(invalid) => Read {
@@ -130,7 +143,7 @@ pub(super) fn read<S: Into<Value>>(kind: Kind, object: Object<S>) -> Read {
                 format!("{} {}", invalid.path, invalid.problem),
                 ProblemKind::Error,
             )],
-            loaded: None,
+            outcome: Outcome::Unusable,
             key,
         },
         Parsed::UnknownKind { .. } => Read {
@@ -138,14 +151,29 @@ pub(super) fn read<S: Into<Value>>(kind: Kind, object: Object<S>) -> Read {
                 "is of a kind that nobody asked for".to_owned(),
                 ProblemKind::Error,
             )],
-            loaded: None,
+            outcome: Outcome::Unusable,
             key,
         },
     }
 }
 
-/// The object as a manifest, without what changes all the time and what nobody here reads; and its status.
-fn manifest<S: Into<Value>>(kind: Kind, object: Object<S>) -> (Value, Value) {
+/// What is kept of a resource. Of Promotions there are many, and only those that wait for a pull request matter; how far they
+/// have come changes all the time, and only what they wait for matters.
+fn essence(resource: Resource) -> Option<Resource> {
+    let Resource::Promotion(mut promotion) = resource else {
+        return Some(resource);
+    };
+    let awaited: BTreeSet<String> = promotion.awaited_pull_requests().map(str::to_owned).collect();
+    promotion.pull_requests.retain(|_, url| awaited.contains(url));
+    promotion.steps.truncate(promotion.current_step.saturating_add(1));
+    let known = &promotion.pull_requests;
+    promotion.steps.retain(|step| known.contains_key(&step.alias));
+    promotion.current_step = promotion.steps.len();
+    (!awaited.is_empty()).then_some(Resource::Promotion(promotion))
+}
+
+/// The object as a manifest, without what changes all the time and what nobody here reads.
+fn manifest<S: Into<Value>>(kind: Kind, object: Object<S>) -> Value {
     let Object {
         metadata,
         spec,
@@ -171,17 +199,23 @@ fn manifest<S: Into<Value>>(kind: Kind, object: Object<S>) -> (Value, Value) {
     manifest.insert("apiVersion".to_owned(), kind.api_version().into());
     manifest.insert("kind".to_owned(), kind.as_str().into());
     manifest.insert("metadata".to_owned(), Value::Object(fields));
-    let optional = [("spec", spec), ("data", data), ("type", secret_type)];
+    let status = status.map(Into::into);
+    let optional = [
+        ("spec", spec),
+        ("data", data),
+        ("type", secret_type),
+        ("status", status),
+    ];
     manifest.extend(optional.into_iter().filter_map(present));
-    (Value::Object(manifest), status.map_or(Value::Null, Into::into))
+    Value::Object(manifest)
 }
 
-/// Of a configuration, whoever changes the annotation wants an answer. That of a Warehouse we write ourselves, and whoever
+/// Which annotations are kept. Of a configuration, whoever changes the annotation wants an answer. That of a Warehouse we write ourselves, and whoever
 /// discovers for it answers.
 fn relevant(kind: Kind, mut annotations: BTreeMap<String, String>) -> BTreeMap<String, String> {
     match kind {
         Kind::ProjectConfig | Kind::ClusterConfig => annotations.retain(|name, _| name == REFRESH_ANNOTATION),
-        Kind::Warehouse | Kind::Secret | Kind::ConfigMap => annotations.clear(),
+        Kind::Warehouse | Kind::Promotion | Kind::Secret | Kind::ConfigMap => annotations.clear(),
     }
     annotations
 }
@@ -194,15 +228,10 @@ fn texts(texts: BTreeMap<String, String>) -> Value {
 }
 
 /// What is kept to be shown: of configurations all, of others nothing, which `kubectl` shows better.
-fn shown(kind: Kind, mut manifest: Value, status: Value) -> Value {
+fn shown(kind: Kind, manifest: Value) -> Value {
     match kind {
-        Kind::ProjectConfig | Kind::ClusterConfig => {
-            if let Some(fields) = manifest.as_object_mut() {
-                fields.insert("status".to_owned(), status);
-            }
-            manifest
-        }
-        Kind::Warehouse | Kind::Secret | Kind::ConfigMap => Value::Null,
+        Kind::ProjectConfig | Kind::ClusterConfig => manifest,
+        Kind::Warehouse | Kind::Promotion | Kind::Secret | Kind::ConfigMap => Value::Null,
     }
 }
 
@@ -249,6 +278,46 @@ mod tests {
         serde_json::from_value(object).unwrap()
     }
 
+    fn usable(read: Read) -> Arc<Loaded> {
+        match read.outcome {
+            Outcome::Usable(loaded) => loaded,
+            other => panic!("{other:?} of {}", read.key),
+        }
+    }
+
+    fn promotion(phase: &str, step: u8) -> Read {
+        let object = json!({
+            "metadata": { "name": "test.01j", "namespace": "shop" },
+            "spec": { "stage": "test", "steps": [
+                { "uses": "git-wait-for-pr", "as": "wait" },
+                { "uses": "argocd-update", "as": "sync", "config": { "apps": [{ "name": "shop" }] } },
+            ] },
+            "status": {
+                "phase": phase,
+                "currentStep": step,
+                "freight": { "name": "f00" },
+                "state": { "wait": { "pr": { "url": "https://git.example.com/pulls/7" } }, "sync": { "n": step } },
+            },
+        });
+        read(
+            Kind::Promotion,
+            serde_json::from_value::<Object<Value>>(object).unwrap(),
+        )
+    }
+
+    #[test]
+    fn of_promotions_those_are_kept_that_wait_and_only_what_they_wait_for() {
+        assert_eq!(promotion("Pending", 0).outcome, Outcome::Idle);
+        assert_eq!(promotion("Succeeded", 1).outcome, Outcome::Idle);
+        let waiting = usable(promotion("Running", 0));
+        assert_eq!(waiting, usable(promotion("Running", 1)));
+        let Resource::Promotion(promotion) = &waiting.resource else {
+            panic!("{waiting:?} is no Promotion");
+        };
+        let awaited: Vec<&str> = promotion.awaited_pull_requests().collect();
+        assert_eq!(awaited, ["https://git.example.com/pulls/7"]);
+    }
+
     #[test]
     fn a_refresh_and_a_status_make_no_other_warehouse() {
         let plain = read(Kind::Warehouse, warehouse(json!({})));
@@ -256,9 +325,9 @@ mod tests {
             Kind::Warehouse,
             warehouse(json!({ "status": { "lastHandledRefresh": "now" } })),
         );
-        assert_eq!(plain.loaded, discovered.loaded);
+        assert_eq!(plain.outcome, discovered.outcome);
         assert_eq!(plain.problems, []);
-        let loaded = plain.loaded.unwrap();
+        let loaded = usable(plain);
         assert_eq!(loaded.origin.to_string(), "Warehouse shop/api");
         assert_eq!(loaded.manifest, Value::Null);
         assert_eq!(loaded.resource.metadata().annotations, BTreeMap::new());
@@ -268,7 +337,7 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_named() {
         let read = read(Kind::Warehouse, warehouse(json!({ "spec": { "interval": 5 } })));
-        assert_eq!(read.loaded, None);
+        assert_eq!(read.outcome, Outcome::Unusable);
         let said: Vec<String> = read.problems.iter().map(ToString::to_string).collect();
         assert_eq!(said.len(), 1, "{said:?}");
         assert!(said[0].starts_with("Warehouse shop/api: spec.interval "), "{said:?}");
@@ -282,7 +351,7 @@ mod tests {
         }))
         .unwrap();
         assert_eq!(format!("{secret:?}"), "Object(Some(\"hook\"))");
-        let loaded = read(Kind::Secret, secret).loaded.unwrap();
+        let loaded = usable(read(Kind::Secret, secret));
         let Resource::Secret(secret) = &loaded.resource else {
             panic!("{loaded:?} is no Secret");
         };

@@ -3,6 +3,8 @@
 mod cluster;
 mod delivery;
 mod fan_out;
+mod kargo;
+mod measure;
 mod outage;
 mod rights;
 mod secret;

@@ -94,7 +94,7 @@ fn it_is_complete_when_every_feed_has_answered_and_stays_so() {
 #[test]
 fn a_clusterconfig_that_nobody_may_see_is_none() {
     let feed = kind(Kind::ClusterConfig);
-    let mut held = held(&[feed.clone()]);
+    let mut held = held(std::slice::from_ref(&feed));
     held.take(&feed, Report::Trouble(forbidden()));
     assert!(held.snapshot().is_complete);
 }
@@ -102,7 +102,7 @@ fn a_clusterconfig_that_nobody_may_see_is_none() {
 #[test]
 fn what_is_not_listed_any_more_is_gone_and_what_cannot_be_listed_stays() {
     let feed = kind(Kind::Warehouse);
-    let mut held = held(&[feed.clone()]);
+    let mut held = held(std::slice::from_ref(&feed));
     held.take(
         &feed,
         Report::Listed(vec![warehouse("api", "a/b"), warehouse("web", "a/c")]),
@@ -134,7 +134,7 @@ fn what_is_not_listed_any_more_is_gone_and_what_cannot_be_listed_stays() {
 #[test]
 fn a_malformed_object_is_named_and_what_it_said_before_stays_in_force() {
     let feed = kind(Kind::Warehouse);
-    let mut held = held(&[feed.clone()]);
+    let mut held = held(std::slice::from_ref(&feed));
     held.take(&feed, Report::Listed(vec![warehouse("api", "a/b"), malformed("bad")]));
     held.take(&feed, Report::Changed(Box::new(malformed("api"))));
     let (names, problems) = said(&mut held);
@@ -156,7 +156,7 @@ fn a_malformed_object_is_named_and_what_it_said_before_stays_in_force() {
 #[test]
 fn a_secret_that_cannot_be_read_keeps_what_it_said_and_says_so() {
     let (projects, hook) = (kind(Kind::ProjectConfig), hook());
-    let mut held = held(&[projects.clone()]);
+    let mut held = held(std::slice::from_ref(&projects));
     held.take(&projects, Report::Listed(vec![project()]));
     assert_eq!(held.named_secrets("system"), BTreeSet::from([hook.clone()]));
     held.add(hook.clone());
