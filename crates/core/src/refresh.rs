@@ -121,6 +121,25 @@ impl Plan {
         begun
     }
 
+    /// Takes targets whose time has come, the earliest first, for as long as `admit` lets another begin: where one target is
+    /// as good as another, those behind the first that may not begin need not be asked about.
+    pub fn begin_while(&mut self, now: Timestamp, mut admit: impl FnMut() -> bool) -> Vec<(Target, Extent)> {
+        self.follow_the_clock(now);
+        let mut begun = Vec::new();
+        while let Some((due, target)) = self.queue.first().cloned()
+            && due <= now
+            && let Some(extent) = self
+                .slots
+                .get(&target)
+                .and_then(|slot| slot.extents(now).into_iter().flatten().next())
+            && admit()
+        {
+            self.change(&target, |slot| slot.begin(extent, now));
+            begun.push((target, extent));
+        }
+        begun
+    }
+
     /// A refresh of `target` is over. Wishes that came meanwhile are due when they say.
     pub fn finished(&mut self, target: &Target) {
         self.change(target, |slot| slot.running = false);
@@ -264,6 +283,26 @@ mod tests {
         assert_eq!(plan.begin_admitted(at(1), hinted_only), [(api.clone(), Extent::Hinted)]);
         plan.finished(&api);
         assert_eq!(plan.begin_due(at(1)), [(api, INTERVAL)]);
+    }
+
+    #[test]
+    fn as_many_begin_as_may_and_the_earliest_first() {
+        let mut plan = Plan::default();
+        for (name, due) in [("api", 2), ("web", 1), ("db", 3), ("later", 9)] {
+            plan.wish(&target(name), Extent::Hinted, at(due));
+        }
+        let mut left = 2;
+        let mut admit = || {
+            left -= 1;
+            left >= 0
+        };
+        let begun = plan.begin_while(at(5), &mut admit);
+        assert_eq!(
+            begun,
+            [(target("web"), Extent::Hinted), (target("api"), Extent::Hinted)]
+        );
+        assert_eq!(plan.begin_while(at(5), || true), [(target("db"), Extent::Hinted)]);
+        assert_eq!(plan.begin_while(at(5), || true), []);
     }
 
     #[test]

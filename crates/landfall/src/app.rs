@@ -12,16 +12,17 @@ use tokio::sync::{Notify, watch};
 
 use crate::admin::{self, Admin};
 use crate::config::Config;
+use crate::controller::publisher::Publisher;
 use crate::controller::receivers::Settings;
 use crate::controller::warehouse::Discovery;
 use crate::discovery::Catalogs;
 use crate::intake::Intake;
 use crate::live::Live;
 use crate::metrics::Metrics;
-use crate::pipeline::{Pipeline, Rules};
-use crate::reconfigure::Reconfigurer;
+use crate::pipeline::{Effect, Pipeline, Rules};
+use crate::reconfigure::{Reconfigurer, Records};
 use crate::registry::RegistryClient;
-use crate::resources::manifests::{self, Snapshot};
+use crate::resources::{self, Snapshot};
 use crate::senders::Senders;
 use crate::server::metrics::Sources;
 use crate::server::tls::Tls;
@@ -52,7 +53,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         Some(url) => Store::connect(url, &config.data_dir).await?,
         None => Store::open(&config.data_dir)?,
     };
-    let snapshot = manifests::watch(&config.manifests)?;
+    let place = resources::open(&config.resources, &config.system_namespace).await?;
+    let snapshot = place.snapshot;
     let listener = match &config.listen {
         Some(address) => Some(listen(address, "--listen or --webhook-port").await?),
         None => None,
@@ -78,6 +80,13 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         store: store.clone(),
     };
     let statuses = Arc::new(Statuses::new(store.resources().await?));
+    let (effect, records) = match place.api_server {
+        None => (Effect::Discover(discovery.clone()), Records::Store),
+        Some(server) => (
+            Effect::Annotate(server.annotator()),
+            Records::ApiServer(Publisher::start(server)),
+        ),
+    };
     let pace = config
         .rate_limit_per_hour
         .and_then(|allowed| Pace::new(allowed, SignedDuration::from_hours(1), BURST));
@@ -100,7 +109,8 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let pipeline = Pipeline::new(
         live.clone(),
-        discovery,
+        store.clone(),
+        effect,
         statuses,
         Rules {
             retries: config.retries,
@@ -116,14 +126,18 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     };
     let reconfigurer = Reconfigurer {
         pipeline: pipeline.clone(),
+        records,
         settings,
         shared_namespace: config.shared_namespace,
         webhook_secrets: webhook_secrets.clone(),
         patterns: Mutex::default(),
         known_credentials: Mutex::default(),
+        indexed: Mutex::default(),
     };
     let first = snapshot.borrow().clone();
-    reconfigurer.apply(&first).await?;
+    if first.is_complete {
+        reconfigurer.apply(&first).await?;
+    }
 
     let socket = admin::bind(&config.data_dir).context("the admin socket")?;
     let admin_routes = admin::routes(Admin {
@@ -135,8 +149,6 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             tracing::error!(%error, "the admin API has stopped");
         }
     });
-    tokio::spawn(follow(snapshot, webhook_secrets.follow(), reconfigurer));
-    tokio::spawn(pipeline.run());
 
     let left = store.clone();
     tokio::spawn(senders.clone().listen(store.clone()));
@@ -155,16 +167,25 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         pace,
     };
     let stopped = stopped()?;
-    phase.send_replace(Phase::Serving);
     let address = listener.as_ref().map(|listener| listener.address);
     tracing::info!(
         address = address.map(tracing::field::display),
         tls = tls.is_some(),
-        manifests = %config.manifests.display(),
+        resources = config.resources.name(),
         data = %config.data_dir.display(),
-        resources = first.resources.len(),
-        "landfall is ready"
+        "landfall listens"
     );
+    let following = Following {
+        snapshot,
+        secrets: webhook_secrets.follow(),
+        reconfigurer,
+        pipeline,
+        phase: phase.clone(),
+    };
+    if first.is_complete {
+        following.begin(&first);
+    }
+    tokio::spawn(following.follow());
     let stop = async {
         stopped.await;
         phase.send_replace(Phase::Stopping);
@@ -213,24 +234,53 @@ async fn listen(address: &ListenAddress, flag: &str) -> anyhow::Result<Bound> {
         .with_context(|| format!("{flag} {address}: the address cannot be listened at"))
 }
 
-/// Puts every later snapshot in force, and the last one again where a webhook secret's file has changed.
-async fn follow(
-    mut snapshot: watch::Receiver<Arc<Snapshot>>,
-    mut secrets: watch::Receiver<()>,
+/// Puts snapshots in force, the first that is complete and every later one.
+struct Following {
+    snapshot: watch::Receiver<Arc<Snapshot>>,
+    secrets: watch::Receiver<()>,
     reconfigurer: Reconfigurer,
-) {
-    loop {
-        let what = tokio::select! {
-            changed = snapshot.changed() => match changed {
-                Ok(()) => "the manifests have changed and are in force",
-                Err(_gone) => return,
-            },
-            Ok(()) = secrets.changed() => "a file with a webhook secret has changed, and the secret is in force",
-        };
-        let current = snapshot.borrow_and_update().clone();
-        match reconfigurer.apply(&current).await {
-            Ok(()) => tracing::info!(resources = current.resources.len(), "{what}"),
-            Err(error) => tracing::error!(%error, "the manifests are in force, but their statuses could not be kept"),
+    pipeline: Arc<Pipeline>,
+    phase: watch::Sender<Phase>,
+}
+
+impl Following {
+    /// The first snapshot is in force: from now on it is known who wants what.
+    fn begin(&self, first: &Snapshot) {
+        tokio::spawn(self.pipeline.clone().run());
+        self.phase.send_if_modified(|phase| {
+            let is_first = *phase == Phase::Starting;
+            if is_first {
+                *phase = Phase::Serving;
+            }
+            is_first
+        });
+        tracing::info!(resources = first.resources.len(), "landfall is ready");
+    }
+
+    /// Puts every later snapshot in force, and the last one again where a webhook secret's file has changed.
+    async fn follow(mut self) {
+        loop {
+            let what = tokio::select! {
+                changed = self.snapshot.changed() => match changed {
+                    Ok(()) => "the resources have changed and are in force",
+                    Err(_gone) => return,
+                },
+                Ok(()) = self.secrets.changed() => "a file with a webhook secret has changed, and the secret is in force",
+            };
+            let current = self.snapshot.borrow_and_update().clone();
+            if !current.is_complete {
+                continue;
+            }
+            let applied = self.reconfigurer.apply(&current).await;
+            match applied {
+                Ok(()) => tracing::info!(resources = current.resources.len(), "{what}"),
+                Err(error) => {
+                    tracing::error!(%error, "the resources are in force, but their statuses could not be kept");
+                }
+            }
+            if *self.phase.borrow() == Phase::Starting {
+                self.begin(&current);
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use landfall_core::door::BaseUrl;
 use landfall_core::journal::{Retention, RetryPolicy};
 
 use crate::registry::RegistryOptions;
+use crate::resources::Place;
 use crate::server::tls::TlsSettings;
 use crate::server::{Limits, ListenAddress};
 use crate::store::DatabaseUrl;
@@ -14,7 +15,8 @@ use crate::webhook_secrets::SecretSources;
 
 /// The configuration of a server.
 pub struct Config {
-    pub manifests: PathBuf,
+    /// Where resources come from.
+    pub resources: Place,
     pub data_dir: PathBuf,
     /// The database that keeps the journal; `None` for a file in the data folder.
     pub journal: Option<DatabaseUrl>,

@@ -17,14 +17,16 @@ use crate::controller::receivers::Doors;
 /// Everything that a request or a refresh needs to know about the configuration.
 #[derive(Default)]
 pub struct Live {
+    /// Whether the resources are known. Before that, who is not found here may be there all the same.
+    pub is_known: bool,
     /// Receivers by path.
     pub doors: Doors,
     /// Receivers of the door by type, by sender.
     pub by_type: HashMap<Sender, Receiver>,
     /// Subscriptions by repository.
-    pub index: Index,
+    pub index: Arc<Index>,
     /// Warehouses, each with its generation.
-    pub warehouses: HashMap<Target, LiveWarehouse>,
+    pub warehouses: Arc<HashMap<Target, LiveWarehouse>>,
     /// What people see of receivers.
     pub receivers: Vec<ReceiverSummary>,
     /// Credentials for registries.

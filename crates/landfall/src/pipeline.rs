@@ -1,6 +1,8 @@
 //! Drives stages 5 to 9: matches what came in, begins refreshes when the plan says so, and settles them. It decides none of
 //! it: states, plans and choices come from `landfall-core`.
 
+mod annotate;
+mod effect;
 mod settle;
 mod sharing;
 mod slots;
@@ -22,10 +24,11 @@ use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::clock::now;
 use crate::controller::warehouse::{self, Discovery, Hints};
-use crate::live::Live;
+use crate::live::{Live, LiveWarehouse};
 use crate::metrics::Metrics;
 use crate::statuses::Statuses;
-use sharing::Refused;
+pub use effect::Effect;
+use sharing::{Refused, Turn};
 use slots::Slots;
 
 use crate::store::{Hint, Matched, Store, StoreError, Unmatched, WaitingWork};
@@ -42,7 +45,8 @@ pub struct Rules {
 pub struct Pipeline {
     pub live: Arc<ArcSwap<Live>>,
     pub store: Store,
-    pub discovery: Discovery,
+    /// What a refresh does.
+    pub effect: Effect,
     pub statuses: Arc<Statuses>,
     pub rules: Rules,
     /// Signalled when an entry was accepted.
@@ -54,6 +58,9 @@ pub struct Pipeline {
     /// Signalled when the plan has changed.
     replanned: Notify,
 }
+
+/// Refreshes that are wished for.
+type Wishes = Vec<(Extent, Timestamp)>;
 
 /// Entries that are matched and written together.
 const BATCH: u32 = 256;
@@ -68,19 +75,19 @@ impl Pipeline {
     /// A pipeline with an empty plan.
     pub fn new(
         live: Arc<ArcSwap<Live>>,
-        discovery: Discovery,
+        store: Store,
+        effect: Effect,
         statuses: Arc<Statuses>,
         rules: Rules,
         arrivals: Arc<Notify>,
         metrics: Metrics,
     ) -> Arc<Self> {
-        let store = discovery.store.clone();
         let (plan, slots, replanned) = (Mutex::default(), Slots::default(), Notify::new());
         let refused = Refused::default();
         Arc::new(Self {
             live,
             store,
-            discovery,
+            effect,
             statuses,
             rules,
             arrivals,
@@ -223,16 +230,21 @@ impl Pipeline {
         let now = now();
         let mut slots = Vec::new();
         let mut plan = self.plan();
-        let begun = plan.begin_admitted(now, |target, extent| {
-            let host = live
-                .warehouses
-                .get(target)
-                .map(|known| warehouse::host(&known.warehouse));
-            let slot = self.slots.take(host.unwrap_or_default(), extent);
+        let mut take = |host, extent| {
+            let slot = self.slots.take(host, extent);
             let admitted = slot.is_some();
             slots.extend(slot);
             admitted
-        });
+        };
+        let begun = match self.effect {
+            Effect::Discover(_) => plan.begin_admitted(now, |target, extent| {
+                let known = live.warehouses.get(target);
+                let host = known.map(|known| warehouse::host(&known.warehouse));
+                take(host.unwrap_or_default(), extent)
+            }),
+            // They all ask the one API server.
+            Effect::Annotate(_) => plan.begin_while(now, || take(String::new(), Extent::Hinted)),
+        };
         let next = plan.next_due().filter(|due| *due > now);
         let begun = begun
             .into_iter()
@@ -243,7 +255,7 @@ impl Pipeline {
 
     /// One refresh of one target, and what is wished for after it. Whatever happens in it, the target is free again.
     async fn supervise(self: Arc<Self>, target: Target, extent: Extent, slot: OwnedSemaphorePermit) {
-        let refresh = tokio::spawn(self.clone().refresh(target.clone(), extent));
+        let refresh = tokio::spawn(self.clone().refresh(target.clone(), extent, slot));
         let next = refresh.await.unwrap_or_else(|panicked| {
             tracing::error!(%target, %panicked, "a refresh ended in the middle; this is a bug");
             let again = now()
@@ -257,12 +269,12 @@ impl Pipeline {
             plan.wish(&target, extent, due);
         }
         drop(plan);
-        drop(slot);
         self.replanned.notify_one();
     }
 
-    /// From the work that waits for a target to its settlement; returns what is wished for next.
-    async fn refresh(self: Arc<Self>, target: Target, extent: Extent) -> Vec<(Extent, Timestamp)> {
+    /// From the work that waits for a target to its settlement; returns what is wished for next. The slot is given back when
+    /// another may begin.
+    async fn refresh(self: Arc<Self>, target: Target, extent: Extent, slot: OwnedSemaphorePermit) -> Wishes {
         let Some(turn) = self.claim(&target).await else {
             return vec![(extent, sharing::asked_again())];
         };
@@ -270,31 +282,53 @@ impl Pipeline {
         let waiting = self
             .persist("the work of a target", || self.store.waiting(&target))
             .await;
-        let Some(known) = self.live.load().warehouses.get(&target).cloned() else {
-            self.settle_for_nobody(&target, &waiting, turn).await;
-            return Vec::new();
+        let known = self.live.load().warehouses.get(&target).cloned();
+        let (extent, put_off) = match (&self.effect, &known) {
+            (Effect::Discover(_), None) => {
+                self.settle_for_nobody(&target, &waiting, turn).await;
+                return Vec::new();
+            }
+            (Effect::Discover(_), Some(known)) => self.still_wanted(&target, known, extent, began),
+            (Effect::Annotate(_), _) => (extent, None),
         };
-        let (extent, put_off) = self.still_wanted(&target, &known, extent, began);
         // What is not due yet keeps its attempts: other work of the same target must not use them up.
         let due = |waiting: &WaitingWork| waiting.work.due(began, &self.rules.retries);
         let (waiting, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|waiting| due(waiting) <= Some(began));
-        let mut next: Vec<_> = later
+        let mut next: Wishes = later
             .iter()
             .filter_map(|waiting| Some((Extent::Hinted, due(waiting)?)))
             .chain(put_off)
             .collect();
-        if waiting.is_empty() && extent == Extent::Hinted {
-            self.release(&target, turn).await;
-            return next;
+        match (&self.effect, known) {
+            // Whether it exists, the API server knows best.
+            (Effect::Annotate(annotator), _) if !waiting.is_empty() => {
+                next.extend(self.annotate(annotator, &target, waiting, turn, slot).await);
+            }
+            (Effect::Discover(discovery), Some(known)) if !(waiting.is_empty() && extent == Extent::Hinted) => {
+                next.extend(self.discover(discovery, &target, &known, extent, waiting, turn).await);
+            }
+            (Effect::Annotate(_) | Effect::Discover(_), _) => self.release(&target, turn).await,
         }
-        let hints = hints(&waiting, began, &self.rules.retries);
-        let (discovery, credentials) = (self.discovery.clone(), self.live.load().credentials.clone());
+        next
+    }
+
+    /// Asks registries about a target, and settles what waits for that.
+    async fn discover(
+        &self,
+        discovery: &Discovery,
+        target: &Target,
+        known: &LiveWarehouse,
+        extent: Extent,
+        waiting: Vec<WaitingWork>,
+        turn: Turn,
+    ) -> Wishes {
+        let hints = hints(&waiting, turn.began, &self.rules.retries);
+        let (discovery, credentials) = (discovery.clone(), self.live.load().credentials.clone());
         let looked_at = known.clone();
         // A task of its own, so that a bug in looking is one failed attempt and nothing more.
         let looked =
             tokio::spawn(async move { warehouse::refresh(&discovery, &credentials, &looked_at, extent, &hints).await });
-        next.extend(self.settle(&target, &known, extent, waiting, turn, looked.await).await);
-        next
+        self.settle(target, known, extent, waiting, turn, looked.await).await
     }
 
     async fn prune(&self) {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_core::go::regexp::Patterns;
-use landfall_core::matcher::IndexBuilder;
+use landfall_core::matcher::{Index, IndexBuilder};
 use landfall_core::receiver::{Receiver, Sender};
 use landfall_core::refresh::{Extent, Occasion};
 use landfall_core::resource::status::{ConfigStatus, WarehouseStatus};
@@ -17,16 +17,19 @@ use sha2::{Digest as _, Sha256};
 
 use crate::clock::now;
 use crate::controller::credentials::Credentials;
+use crate::controller::publisher::Publisher;
 use crate::controller::receivers::{Derived, Doors, Settings, derive};
 use crate::live::{Live, LiveWarehouse, Policies, PreviousSecret, ReceiverSummary};
-use crate::pipeline::Pipeline;
-use crate::resources::manifests::{Loaded, Snapshot};
+use crate::pipeline::{Effect, Pipeline};
+use crate::resources::{Loaded, Snapshot};
+use crate::statuses::key_of;
 use crate::store::{ResourceRecord, ResourceWrite, StoreError};
 use crate::webhook_secrets::WebhookSecrets;
 
 /// What stays the same from one snapshot to the next.
 pub struct Reconfigurer {
     pub pipeline: Arc<Pipeline>,
+    pub records: Records,
     pub settings: Settings,
     pub shared_namespace: Option<String>,
     /// The secrets of the door by type, of which some may come from the snapshot.
@@ -35,7 +38,20 @@ pub struct Reconfigurer {
     pub patterns: Mutex<Patterns>,
     /// The Secrets with credentials that are in force; none before the first snapshot, which changes nothing.
     pub known_credentials: Mutex<Option<HashMap<ResourceKey, Arc<Loaded>>>>,
+    /// The Warehouses and Promotions that the index in force was made of, in the order of their keys.
+    pub indexed: Mutex<Vec<Arc<Loaded>>>,
 }
+
+/// Who keeps generations and statuses.
+pub enum Records {
+    /// The store, since nobody else does.
+    Store,
+    /// The API server, to which statuses are published.
+    ApiServer(Arc<Publisher>),
+}
+
+/// Who subscribed to what.
+type Subscribed = (Arc<Index>, Arc<HashMap<Target, LiveWarehouse>>);
 
 impl Reconfigurer {
     /// Puts a snapshot in force. What it replaces stays in force for requests and refreshes that have begun. If the store
@@ -45,76 +61,124 @@ impl Reconfigurer {
             tracing::warn!(%error, "what other processes noted of the resources is not known");
         }
         let now = now();
-        let derived = derive(snapshot, &self.settings);
-        for derived in &derived {
-            for (name, problem) in &derived.closed {
-                tracing::warn!(receiver = name, problem, "a receiver cannot be reached");
-            }
-            for (name, problem) in &derived.flawed {
-                tracing::warn!(
-                    receiver = name,
-                    problem,
-                    "a receiver is reached by its current secret alone"
-                );
-            }
-        }
+        let derived: Vec<Arc<Derived>> = derive(snapshot, &self.settings).into_iter().map(Arc::new).collect();
         let (credentials, problems) = Credentials::of(snapshot, self.shared_namespace.clone());
         for problem in problems {
             tracing::warn!(problem, "credentials cannot be used");
         }
-        let recredentialed = self.recredentialed(snapshot);
         let mut changes = Changes::default();
-        let mut index = IndexBuilder::sharing(self.patterns().clone());
-        let mut warehouses = HashMap::new();
         let in_force = self.pipeline.live.load_full();
-        let before = &in_force.warehouses;
-        for loaded in snapshot.resources.values() {
-            if let Resource::Promotion(promotion) = &loaded.resource {
-                index.add_promotion(promotion);
-            }
-            if let Resource::Warehouse(warehouse) = &loaded.resource {
-                let target = target_of(warehouse);
-                let (record, mut occasion) = self.note_warehouse(loaded, warehouse, &mut changes, now);
-                if occasion.is_none() && recredentialed.contains(target.project()) {
-                    occasion = Some(Occasion::SpecChanged);
+        let (index, warehouses) = match self.unchanged(snapshot, &in_force) {
+            Some(subscribed) => subscribed,
+            None => self.subscribed(snapshot, &in_force, &mut changes, now),
+        };
+        let gone = match &self.records {
+            Records::Store => {
+                for derived in &derived {
+                    self.note_config(derived, snapshot, &mut changes, now);
                 }
-                changes.wish(&target, warehouse, &record, occasion, now);
-                index.add(&target, &warehouse.subscriptions);
-                let live = LiveWarehouse {
-                    warehouse: Arc::new(warehouse.clone()),
-                    policies: Arc::new(policies(warehouse, index.patterns())),
-                    generation: record.generation,
-                    noted: before
-                        .get(&target)
-                        .filter(|known| known.generation == record.generation)
-                        .map_or(now, |known| known.noted),
-                };
-                warehouses.insert(target, live);
+                self.gone(snapshot)
             }
-        }
-        for derived in &derived {
-            self.note_config(derived, snapshot, &mut changes, now);
-        }
-        let gone = self.gone(snapshot);
+            Records::ApiServer(publisher) => {
+                publisher.publish(
+                    derived
+                        .iter()
+                        .filter(|derived| differs(derived, snapshot, now))
+                        .cloned(),
+                );
+                let gone = in_force
+                    .warehouses
+                    .keys()
+                    .filter(|target| !warehouses.contains_key(target));
+                gone.map(key_of).collect()
+            }
+        };
         let by_type = self.webhook_secrets.receivers(snapshot);
         let summaries = self.summaries(&derived, &by_type);
+        tell(&summaries, &in_force.receivers);
         let rotating = summaries.iter().filter(|receiver| receiver.previous_secret.is_some());
         let rotating: HashSet<&str> = rotating.map(|receiver| receiver.receiver.as_str()).collect();
         self.pipeline
             .metrics
             .previous_secrets
             .keep(|receiver| rotating.contains(receiver));
-        *self.patterns() = index.patterns().clone();
         self.pipeline.live.store(Arc::new(Live {
+            is_known: true,
             doors: Doors::of(&derived, &self.settings.base_url),
             receivers: summaries,
             by_type,
-            index: index.build(),
+            index,
             warehouses,
             credentials: Arc::new(credentials),
         }));
         self.patterns().forget_unused();
         self.follow_up(changes, gone).await
+    }
+
+    /// What is in force, where the Warehouses and Promotions are the ones that it was made of. Where they come from a folder, time goes on
+    /// for them with each snapshot.
+    fn unchanged(&self, snapshot: &Snapshot, in_force: &Live) -> Option<Subscribed> {
+        if let Records::Store = self.records {
+            return None;
+        }
+        let subscribing =
+            |loaded: &&Arc<Loaded>| matches!(loaded.resource, Resource::Warehouse(_) | Resource::Promotion(_));
+        let current: Vec<_> = snapshot.resources.values().filter(subscribing).cloned().collect();
+        let mut indexed = self.indexed.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = in_force.is_known
+            && indexed.len() == current.len()
+            && indexed
+                .iter()
+                .zip(&current)
+                .all(|(before, now)| Arc::ptr_eq(before, now));
+        *indexed = current;
+        same.then(|| (in_force.index.clone(), in_force.warehouses.clone()))
+    }
+
+    /// Who subscribes to what in a snapshot, and what its changes call for.
+    fn subscribed(&self, snapshot: &Snapshot, in_force: &Live, changes: &mut Changes, now: Timestamp) -> Subscribed {
+        let recredentialed = self.recredentialed(snapshot);
+        let mut index = IndexBuilder::sharing(self.patterns().clone());
+        let mut live = HashMap::new();
+        let before = &in_force.warehouses;
+        for loaded in snapshot.resources.values() {
+            if let Resource::Promotion(promotion) = &loaded.resource {
+                index.add_promotion(promotion);
+            }
+        }
+        for (loaded, warehouse) in warehouses(snapshot) {
+            let target = target_of(warehouse);
+            let generation = match &self.records {
+                Records::Store => {
+                    let (record, mut occasion) = self.note_warehouse(loaded, warehouse, changes, now);
+                    if occasion.is_none() && recredentialed.contains(target.project()) {
+                        occasion = Some(Occasion::SpecChanged);
+                    }
+                    changes.wish(&target, warehouse, &record, occasion, now);
+                    record.generation
+                }
+                Records::ApiServer(_) => warehouse.metadata.generation.unwrap_or_default(),
+            };
+            index.add(&target, &warehouse.subscriptions);
+            let policies = match self.pipeline.effect {
+                Effect::Discover(_) => policies(warehouse, index.patterns()),
+                // Whoever discovers for it selects.
+                Effect::Annotate(_) => Policies::new(),
+            };
+            let noted = before
+                .get(&target)
+                .filter(|known| known.generation == generation)
+                .map_or(now, |known| known.noted);
+            let known = LiveWarehouse {
+                warehouse: Arc::new(warehouse.clone()),
+                policies: Arc::new(policies),
+                generation,
+                noted,
+            };
+            live.insert(target, known);
+        }
+        *self.patterns() = index.patterns().clone();
+        (Arc::new(index.build()), Arc::new(live))
     }
 
     /// The projects whose credentials for registries differ from those in force so far: what was refused to them may be
@@ -251,7 +315,7 @@ impl Reconfigurer {
         }
     }
 
-    fn summaries(&self, derived: &[Derived], by_type: &HashMap<Sender, Receiver>) -> Vec<ReceiverSummary> {
+    fn summaries(&self, derived: &[Arc<Derived>], by_type: &HashMap<Sender, Receiver>) -> Vec<ReceiverSummary> {
         let mut summaries = Vec::new();
         for derived in derived {
             summaries.extend(derived.open.iter().map(|open| {
@@ -296,6 +360,49 @@ impl Reconfigurer {
             .into_iter()
             .filter(|key| !present.contains(key))
             .collect()
+    }
+}
+
+/// The Warehouses of a snapshot, in the order of their keys.
+fn warehouses(snapshot: &Snapshot) -> impl Iterator<Item = (&Arc<Loaded>, &Warehouse)> {
+    snapshot.resources.values().filter_map(|loaded| match &loaded.resource {
+        Resource::Warehouse(warehouse) => Some((loaded, warehouse)),
+        Resource::ProjectConfig(_)
+        | Resource::ClusterConfig(_)
+        | Resource::Promotion(_)
+        | Resource::Secret(_)
+        | Resource::ConfigMap(_) => None,
+    })
+}
+
+/// Whether the API server shows another status than it should.
+fn differs(derived: &Derived, snapshot: &Snapshot, now: Timestamp) -> bool {
+    let shown = snapshot
+        .resources
+        .get(&derived.key)
+        .and_then(|loaded| loaded.manifest.get("status"));
+    let shown: ConfigStatus = shown
+        .and_then(|status| serde_json::from_value(status.clone()).ok())
+        .unwrap_or_default();
+    derived.status(&shown, derived.generation(), now) != shown
+}
+
+/// Logs what is wrong with receivers, once.
+fn tell(receivers: &[ReceiverSummary], before: &[ReceiverSummary]) {
+    let known: HashSet<(&String, &Option<String>)> = before.iter().map(|was| (&was.receiver, &was.problem)).collect();
+    for summary in receivers {
+        if let Some(problem) = &summary.problem
+            && !known.contains(&(&summary.receiver, &summary.problem))
+        {
+            match summary.url {
+                None => tracing::warn!(receiver = summary.receiver, problem, "a receiver cannot be reached"),
+                Some(_) => tracing::warn!(
+                    receiver = summary.receiver,
+                    problem,
+                    "a receiver can be reached, but not as it should"
+                ),
+            }
+        }
     }
 }
 

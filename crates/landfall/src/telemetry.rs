@@ -18,9 +18,14 @@ impl Drop for Log {
     }
 }
 
+/// What the Kubernetes client's library says of each request that fails. Whoever asked says it once, and in our words; a filter
+/// that names the library brings it back.
+const SAID_BY_OTHERS: &str = "kube_client=off,kube_runtime=off";
+
 /// Starts logging what `filter` lets through. The error says what is wrong with the filter.
 pub fn start(format: LogFormat, filter: &str) -> Result<Log, String> {
-    let filter = EnvFilter::try_new(filter).map_err(|error| format!("--log-level: {error}"))?;
+    let filter =
+        EnvFilter::try_new(format!("{SAID_BY_OTHERS},{filter}")).map_err(|error| format!("--log-level: {error}"))?;
     let lines = Lines::start(std::io::stderr()).map_err(|error| error.to_string())?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)

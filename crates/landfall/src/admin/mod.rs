@@ -19,7 +19,7 @@ use tokio::net::UnixListener;
 use tokio::sync::watch;
 
 use crate::pipeline::Pipeline;
-use crate::resources::manifests::Snapshot;
+use crate::resources::Snapshot;
 use crate::store::StoreError;
 
 /// What the endpoints read.

@@ -2,13 +2,13 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use landfall_core::resource::Kind;
-use serde_json::Value;
+use landfall_core::resource::{Kind, ResourceKey};
+use serde_json::{Value, json};
 
 use super::types::ManifestProblem;
 use super::{Admin, Refusal};
 use crate::live::ReceiverSummary;
-use crate::resources::manifests::ProblemKind;
+use crate::resources::{Loaded, Origin, ProblemKind};
 
 /// All resources of a kind, each as its manifest has it, with its status and generation.
 pub(super) async fn list(State(admin): State<Admin>, Path(kind): Path<String>) -> Result<Json<Vec<Value>>, Refusal> {
@@ -25,6 +25,9 @@ pub(super) async fn list(State(admin): State<Admin>, Path(kind): Path<String>) -
         .iter()
         .filter(|(key, _)| key.kind == kind)
         .map(|(key, loaded)| {
+            if let Origin::ApiServer { .. } = loaded.origin {
+                return as_served(key, loaded);
+            }
             let record = admin.pipeline.statuses.record(key);
             let mut resource = loaded.manifest.clone();
             if let Some(fields) = resource.as_object_mut() {
@@ -45,6 +48,22 @@ pub(super) async fn list(State(admin): State<Admin>, Path(kind): Path<String>) -
             resource
         });
     Ok(Json(resources.collect()))
+}
+
+/// What is kept of a resource of an API server, which has the rest of it, and its status.
+fn as_served(key: &ResourceKey, loaded: &Loaded) -> Value {
+    match &loaded.manifest {
+        Value::Null => json!({
+            "apiVersion": key.kind.api_version(),
+            "kind": key.kind.as_str(),
+            "metadata": {
+                "name": key.name,
+                "namespace": key.namespace,
+                "generation": loaded.resource.metadata().generation,
+            },
+        }),
+        manifest => manifest.clone(),
+    }
 }
 
 /// Receivers, with the URLs to configure at their senders.

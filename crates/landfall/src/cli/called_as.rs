@@ -9,6 +9,8 @@ pub(super) enum CalledAs {
     Landfall,
     /// Argo CD Image Updater, for whom it stands in: every error ends with 1, and with the usage.
     ImageUpdater,
+    /// Kargo, for whose external webhooks server it stands in; in all else it is landfall.
+    Kargo,
 }
 
 impl CalledAs {
@@ -17,6 +19,7 @@ impl CalledAs {
         let name = name.and_then(|name| Path::new(name).file_name());
         match name.and_then(OsStr::to_str) {
             Some("argocd-image-updater" | "manager") => Self::ImageUpdater,
+            Some("kargo") => Self::Kargo,
             _ => Self::Landfall,
         }
     }
@@ -26,6 +29,7 @@ impl CalledAs {
         match self {
             Self::Landfall => "landfall",
             Self::ImageUpdater => "argocd-image-updater",
+            Self::Kargo => "kargo",
         }
     }
 }
@@ -41,6 +45,7 @@ mod tests {
             (Some("manager"), CalledAs::ImageUpdater),
             (Some("/usr/local/bin/argocd-image-updater"), CalledAs::ImageUpdater),
             (Some("landfall"), CalledAs::Landfall),
+            (Some("/usr/local/bin/kargo"), CalledAs::Kargo),
             (Some("/opt/manager/landfall"), CalledAs::Landfall),
             (Some(""), CalledAs::Landfall),
             (None, CalledAs::Landfall),

@@ -26,7 +26,7 @@ pub(super) fn end(called_as: CalledAs, result: Result<(), Failure>, command: Opt
         // Whoever reads our output has seen enough: `landfall get … | head -1`.
         Err(Failure::Run(error)) if output::is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(failure) => match called_as {
-            CalledAs::Landfall => as_landfall(failure),
+            CalledAs::Landfall | CalledAs::Kargo => as_landfall(failure),
             CalledAs::ImageUpdater => as_image_updater(failure, command),
         },
     }

@@ -8,9 +8,11 @@ mod crds;
 mod deliveries;
 mod docs;
 mod ending;
+mod external_webhooks_server;
 mod get;
 mod image_updater;
 mod journal;
+mod kubernetes;
 mod output;
 mod pflag;
 mod receivers;
@@ -37,7 +39,7 @@ use self::image_updater::{Program, Stop};
 ///
 /// `landfall serve` receives what registries post, keeps it, asks the registry what is really there, and records it in the
 /// status of the Warehouses that subscribed. `landfall run` and `landfall webhook` do so with the flags of Argo CD Image
-/// Updater. All other commands talk to a running landfall.
+/// Updater, and `landfall external-webhooks-server` with the variables of Kargo. All other commands talk to a running landfall.
 #[derive(Debug, Parser)]
 #[command(name = "landfall", version, arg_required_else_help = true, max_term_width = 120)]
 struct Cli {
@@ -47,8 +49,10 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Receive deliveries and follow them up, with resources from a folder of manifests.
+    /// Receive deliveries and follow them up, with resources from a folder of manifests or from Kubernetes.
     Serve(Box<serve::ServeArgs>),
+    /// Receive deliveries as Kargo's external webhooks server does, with its variables.
+    ExternalWebhooksServer(Box<external_webhooks_server::ExternalWebhooksServerArgs>),
     /// Print resources with their status.
     Get(get::GetArgs),
     /// Print receivers with the URLs to configure at their senders.
@@ -117,7 +121,7 @@ fn image_updaters(called_as: CalledAs, program: Program, typed: &[OsString]) -> 
 fn others(called_as: CalledAs, found: Found, typed: Vec<OsString>) -> ExitCode {
     let root = root(called_as);
     let words = match (called_as, found.command) {
-        (CalledAs::Landfall, _) | (CalledAs::ImageUpdater, None) => typed,
+        (CalledAs::Landfall | CalledAs::Kargo, _) | (CalledAs::ImageUpdater, None) => typed,
         (CalledAs::ImageUpdater, Some(command)) => {
             if command != "help" && root.find_subcommand(&command).is_none() {
                 return end(called_as, Err(Failure::UnknownCommand(command)), None);
@@ -140,7 +144,7 @@ fn others(called_as: CalledAs, found: Found, typed: Vec<OsString>) -> ExitCode {
 fn root(called_as: CalledAs) -> clap::Command {
     let commands = match called_as {
         CalledAs::Landfall => Cli::command(),
-        CalledAs::ImageUpdater => at_home(Cli::command()),
+        CalledAs::ImageUpdater | CalledAs::Kargo => at_home(Cli::command()),
     };
     let programs = Program::ALL.map(Program::command);
     commands
@@ -149,7 +153,7 @@ fn root(called_as: CalledAs) -> clap::Command {
         .subcommands(programs)
 }
 
-/// In Image Updater's pod, all commands look for the data folder where its own commands have it.
+/// In the pods of Image Updater and of Kargo, all commands look for the data folder where those of the peer have it.
 fn at_home(command: clap::Command) -> clap::Command {
     command
         .mut_subcommands(at_home)
@@ -163,6 +167,7 @@ impl Command {
     fn run(self, called_as: CalledAs, root: clap::Command) -> anyhow::Result<()> {
         match self {
             Self::Serve(args) => args.run(),
+            Self::ExternalWebhooksServer(args) => args.run(),
             Self::Get(args) => block_on(args.run()),
             Self::Receivers(args) => block_on(args.run()),
             Self::Send(args) => block_on(args.run()),

@@ -5,20 +5,24 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::UsageError;
+use super::kubernetes::KubernetesArgs;
 use super::secrets::SecretArgs;
 use super::server::{self, Own, ServerArgs};
 use super::tls::TlsArgs;
 use crate::config::{Config, LogFormat};
+use crate::resources::Place;
 use crate::server::ListenAddress;
 
-/// Receive deliveries and follow them up, with resources from a folder of manifests.
+/// Receive deliveries and follow them up, with resources from a folder of manifests or from Kubernetes.
 ///
-/// Reads ProjectConfigs, ClusterConfigs, Warehouses and Secrets from the folder, and follows its changes. Senders post to
-/// the URLs that `landfall receivers` prints.
+/// Reads ProjectConfigs, ClusterConfigs, Warehouses and Secrets, and follows their changes. Senders post to the URLs that
+/// `landfall receivers` prints. With a folder, registries are asked, and statuses are kept beside the journal. With
+/// Kubernetes, Warehouses are refreshed by their annotation kargo.akuity.io/refresh, and whoever serves them asks.
 ///
 /// Examples:
 ///   landfall serve --manifests examples/quickstart
 ///   landfall serve --manifests /etc/landfall --data-dir /var/lib/landfall --base-url https://hooks.example.com
+///   landfall serve --kubernetes --data-dir /var/lib/landfall --base-url https://hooks.example.com
 ///   DOCKER_WEBHOOK_SECRET=s3cret landfall serve --registry-mirror docker.io=http://127.0.0.1:5000
 #[derive(Args, Debug)]
 #[command(verbatim_doc_comment, after_long_help = super::secrets::HELP)]
@@ -27,6 +31,11 @@ pub(super) struct ServeArgs {
     /// The folder with the resources, as YAML or JSON; it is read with its subfolders, and watched.
     #[arg(long, env = "LANDFALL_MANIFESTS", default_value = "manifests", value_name = "DIR")]
     manifests: PathBuf,
+    /// Take the resources from a Kubernetes API server; no folder is read then.
+    #[arg(long, env = "LANDFALL_KUBERNETES")]
+    kubernetes: bool,
+    #[command(flatten)]
+    api_server: KubernetesArgs,
     /// The folder for the journal, the catalog and the admin socket; made if it does not exist.
     #[arg(long, env = "LANDFALL_DATA_DIR", default_value = "landfall-data", value_name = "DIR")]
     data_dir: PathBuf,
@@ -89,7 +98,10 @@ impl ServeArgs {
         let metrics = ListenAddress::parse_optional(&self.metrics_bind_address)
             .map_err(|error| UsageError(format!("--metrics-bind-address: {error}")))?;
         self.server.meaning(Own {
-            manifests: self.manifests,
+            resources: match self.kubernetes {
+                true => Place::Kubernetes(self.api_server.options()),
+                false => Place::Manifests(self.manifests),
+            },
             data_dir: self.data_dir,
             listen: Some(self.listen),
             tls,

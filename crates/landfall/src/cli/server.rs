@@ -13,6 +13,7 @@ use super::journal::JournalArgs;
 use super::pflag::duration;
 use crate::config::{Config, LogFormat};
 use crate::registry::{RegistryOptions, Url};
+use crate::resources::Place;
 use crate::server::tls::TlsSettings;
 use crate::server::{Limits, ListenAddress};
 use crate::webhook_secrets::SecretSources;
@@ -58,7 +59,7 @@ pub(super) struct ServerArgs {
     #[arg(
         long,
         env = "SYSTEM_RESOURCES_NAMESPACE",
-        default_value = "kargo-system-resources",
+        default_value = SYSTEM_NAMESPACE,
         value_name = "NAME"
     )]
     system_resources_namespace: String,
@@ -106,7 +107,7 @@ pub(super) struct ServerArgs {
 
 /// What each command decides by its own flags.
 pub(super) struct Own {
-    pub(super) manifests: PathBuf,
+    pub(super) resources: Place,
     pub(super) data_dir: PathBuf,
     pub(super) listen: Option<ListenAddress>,
     pub(super) tls: Option<TlsSettings>,
@@ -120,11 +121,27 @@ pub(super) struct Own {
     pub(super) log_level: String,
 }
 
+/// The namespace of the Secrets of the `ClusterConfig`'s receivers where nobody names one.
+const SYSTEM_NAMESPACE: &str = "kargo-system-resources";
+
 impl ServerArgs {
+    /// Whether somebody has said where senders reach the webhook door.
+    pub(super) fn has_base_url(&self) -> bool {
+        self.base_url.as_ref().is_some_and(|url| !url.is_empty())
+    }
+
+    /// The same settings with another base URL.
+    pub(super) fn at_base_url(self, url: String) -> Self {
+        Self {
+            base_url: Some(url),
+            ..self
+        }
+    }
+
     /// The configuration of a server, or what cannot be meant.
     pub(super) fn meaning(self, own: Own) -> Result<Config, UsageError> {
         let Own {
-            manifests,
+            resources,
             data_dir,
             listen,
             tls,
@@ -144,7 +161,7 @@ impl ServerArgs {
             .map_err(|error| UsageError(format!("--base-url: {error}")))?;
         let journal = self.journal.meaning()?;
         Ok(Config {
-            manifests,
+            resources,
             data_dir,
             journal,
             listen,
@@ -161,7 +178,9 @@ impl ServerArgs {
             silence_factor: self.silence_factor,
             retries: self.retries(),
             registry: self.registry()?,
-            system_namespace: self.system_resources_namespace,
+            system_namespace: Some(self.system_resources_namespace)
+                .filter(|name| !name.is_empty())
+                .unwrap_or_else(|| SYSTEM_NAMESPACE.to_owned()),
             shared_namespace: self.shared_resources_namespace.filter(|name| !name.is_empty()),
             dedupe_window: self.dedupe_window,
             retention: Retention {

@@ -35,7 +35,7 @@ impl TemplateArgs {
     pub(super) fn run(self, called_as: CalledAs) -> anyhow::Result<()> {
         match (self.template(), called_as) {
             (Ok(template), _) => show(&template, called_as),
-            (Err(error), CalledAs::Landfall) => Err(error),
+            (Err(error), CalledAs::Landfall | CalledAs::Kargo) => Err(error),
             // Scripts around Image Updater know that this is no failure.
             (Err(error), CalledAs::ImageUpdater) => {
                 eprintln!("{error:#}");
@@ -74,7 +74,7 @@ fn show(template: &Option<MessageTemplate>, called_as: CalledAs) -> anyhow::Resu
     let problem = message.problem.map(anyhow::Error::from);
     let problem = problem.map(|problem| problem.context("commits would get a headline alone"));
     match (problem, called_as) {
-        (Some(problem), CalledAs::Landfall) => return Err(problem),
+        (Some(problem), CalledAs::Landfall | CalledAs::Kargo) => return Err(problem),
         (Some(problem), CalledAs::ImageUpdater) => eprintln!("{problem:#}"),
         (None, _) => {}
     }

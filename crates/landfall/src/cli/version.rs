@@ -32,8 +32,8 @@ impl VersionArgs {
                 print_json(&serde_json::json!({ "name": "landfall", "version": version, "commit": COMMIT }))
             }
             (Format::Table, CalledAs::ImageUpdater) => print(&image_updaters(self.short)),
-            (Format::Table, CalledAs::Landfall) if self.short => print(&format!("{version}\n")),
-            (Format::Table, CalledAs::Landfall) => print(&format!("landfall {version}\n")),
+            (Format::Table, CalledAs::Landfall | CalledAs::Kargo) if self.short => print(&format!("{version}\n")),
+            (Format::Table, CalledAs::Landfall | CalledAs::Kargo) => print(&format!("landfall {version}\n")),
         }
     }
 }

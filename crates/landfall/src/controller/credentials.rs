@@ -5,7 +5,7 @@ use landfall_core::repository::ImageRepository;
 use landfall_core::resource::{Resource, Secret};
 
 use crate::registry::{Access, Password};
-use crate::resources::manifests::Snapshot;
+use crate::resources::Snapshot;
 
 /// Credentials for image repositories, in the order in which they are tried.
 #[derive(Default)]

@@ -1,5 +1,6 @@
 //! Keeps each kind of resource in force and up to date: one file per kind.
 
 pub mod credentials;
+pub mod publisher;
 pub mod receivers;
 pub mod warehouse;

@@ -10,8 +10,9 @@ use landfall_core::receiver::{Reach, Receiver, ReceiverName, Sender};
 use landfall_core::resource::status::{ConditionStatus, ConfigStatus, NewCondition, ReceiverStatus};
 use landfall_core::resource::{Kind, ReceiverKind, ReceiverSpec, Resource, ResourceKey};
 use landfall_core::secret::Secrets;
+use serde_json::Value;
 
-use crate::resources::manifests::Snapshot;
+use crate::resources::Snapshot;
 pub use doors::Doors;
 
 /// What receivers are derived with.
@@ -33,6 +34,12 @@ pub struct Derived {
     pub closed: Vec<(String, String)>,
     /// Names of those that can, and what is wrong with them all the same.
     pub flawed: Vec<(String, String)>,
+    /// What stays published although nobody can tell the secret behind it now.
+    withheld: Vec<ReceiverStatus>,
+    /// All names, in the order of the spec.
+    names: Vec<String>,
+    /// Counts changes of the spec, where an API server does.
+    generation: Option<i64>,
     refresh_token: Option<String>,
 }
 
@@ -65,21 +72,52 @@ pub fn derive(snapshot: &Snapshot, settings: &Settings) -> Vec<Derived> {
             open: vec![],
             closed: vec![],
             flawed: vec![],
+            withheld: vec![],
+            names: specs.iter().map(|spec| spec.name.clone()).collect(),
+            generation: loaded.resource.metadata().generation,
             refresh_token,
         };
+        let published = published(&loaded.manifest);
         for spec in specs {
             match open(spec, &entry.key, project, secrets, snapshot, settings) {
                 Ok((open, problem)) => {
                     entry.flawed.extend(problem.map(|problem| (open.name.clone(), problem)));
                     entry.open.push(open);
                 }
-                Err(problem) => entry.closed.push((spec.name.clone(), problem)),
+                Err(Closed { problem, is_certain }) => {
+                    let before = published.iter().find(|published| published.name == spec.name);
+                    entry.withheld.extend(before.filter(|_| !is_certain).cloned());
+                    entry.closed.push((spec.name.clone(), problem));
+                }
             }
         }
         derived.push(entry);
     }
     doors::part(&mut derived);
     derived
+}
+
+/// Why a receiver cannot be reached.
+struct Closed {
+    problem: String,
+    /// Whether it is so, or nobody can tell at the moment.
+    is_certain: bool,
+}
+
+impl From<String> for Closed {
+    fn from(problem: String) -> Self {
+        Self {
+            problem,
+            is_certain: true,
+        }
+    }
+}
+
+/// What the status of a configuration in an API server says at the moment.
+fn published(manifest: &Value) -> Vec<ReceiverStatus> {
+    let status = manifest.get("status").cloned().unwrap_or_default();
+    let status: ConfigStatus = serde_json::from_value(status).unwrap_or_default();
+    status.webhook_receivers
 }
 
 /// A receiver with its doors, and what is wrong with it all the same; or why it has none.
@@ -90,7 +128,7 @@ fn open(
     secrets: &str,
     snapshot: &Snapshot,
     settings: &Settings,
-) -> Result<(Open, Option<String>), String> {
+) -> Result<(Open, Option<String>), Closed> {
     let (sender, data_key) = sender(&spec.kind)?;
     let found = secret::find(snapshot, secrets, &spec.secret_ref, data_key)?;
     let door = |secret| {
@@ -138,10 +176,24 @@ fn sender(kind: &ReceiverKind) -> Result<(Sender, &'static str), String> {
 }
 
 impl Derived {
+    /// The generation of the spec that this was derived from, where an API server counts.
+    pub fn generation(&self) -> i64 {
+        self.generation.unwrap_or_default()
+    }
+
+    /// What is published of each receiver, in the order of the spec.
+    fn statuses(&self) -> Vec<ReceiverStatus> {
+        let of = |name: &String| {
+            let open = self.open.iter().find(|open| open.name == *name).map(receiver_status);
+            open.or_else(|| self.withheld.iter().find(|withheld| withheld.name == *name).cloned())
+        };
+        self.names.iter().filter_map(of).collect()
+    }
+
     /// The status that says which receivers can be reached, and why others cannot.
     pub fn status(&self, previous: &ConfigStatus, generation: i64, now: Timestamp) -> ConfigStatus {
         let mut status = previous.clone();
-        status.webhook_receivers = self.open.iter().map(receiver_status).collect();
+        status.webhook_receivers = self.statuses();
         status.last_handled_refresh = self.refresh_token.clone().unwrap_or_default();
         let mut set = |condition_type, condition, reason, message: &str| {
             let new = NewCondition {

@@ -11,7 +11,7 @@ use landfall_core::target::Target;
 use tokio::task::JoinError;
 
 use super::sharing::Turn;
-use super::{Pipeline, full};
+use super::{Pipeline, Wishes, full};
 use crate::clock::now;
 use crate::controller::warehouse::{HintOutcome, Refreshed};
 use crate::live::LiveWarehouse;
@@ -25,8 +25,6 @@ const SPREAD: f64 = 0.05;
 /// Registries tell of a push before its tag has moved (CNCF Distribution does), so a tag that points elsewhere is looked at
 /// again. After so many attempts it is believed: the sender may be wrong, or the tag may have moved on.
 const DOUBTS: u32 = 4;
-
-type Wishes = Vec<(Extent, Timestamp)>;
 
 impl Pipeline {
     /// Settles a refresh of a Warehouse. Returns what is wished for next.
@@ -92,34 +90,42 @@ impl Pipeline {
 
     /// Settles the work of a target that exists no more, or that nothing here can refresh: there is nothing left to do.
     pub(super) async fn settle_for_nobody(&self, target: &Target, waiting: &[WaitingWork], turn: Turn) {
+        let outcome = (Outcome::Effected, nothing_to_do(target));
+        self.settle_alike(target, waiting, turn, outcome).await;
+    }
+
+    /// Settles all work that waits for a target in the same way, whose words are given. Returns what is wished for next.
+    pub(super) async fn settle_alike(
+        &self,
+        target: &Target,
+        waiting: &[WaitingWork],
+        turn: Turn,
+        (outcome, words): (Outcome, String),
+    ) -> Wishes {
         if waiting.is_empty() {
             self.release(target, turn).await;
-            return;
+            return Vec::new();
         }
         let Turn { claim, began } = turn;
-        let work: Vec<_> = waiting
-            .iter()
-            .filter_map(|waiting| {
-                let attempt = waiting.work.next_attempt()?;
-                let after = waiting
-                    .work
-                    .clone()
-                    .after(attempt, Outcome::Effected, now(), 0.0, &self.rules.retries);
-                let outcome = nothing_to_do(target);
-                let record = AttemptRecord {
-                    attempt,
-                    began,
-                    asked: began,
-                    chose: began,
-                    outcome,
-                    requests: 0,
-                    token_requests: 0,
-                    choices: Vec::new(),
-                    served: 1,
-                };
-                Some((waiting.entry, waiting.work.clone(), after, record))
-            })
-            .collect();
+        let (ended, waiting_count) = (now(), waiting.len());
+        let state = |waiting: &WaitingWork| {
+            let attempt = waiting.work.next_attempt()?;
+            let work = waiting.work.clone();
+            let after = work.after(attempt, outcome.clone(), ended, fastrand::f64(), &self.rules.retries);
+            let record = AttemptRecord {
+                attempt,
+                began,
+                asked: began,
+                chose: ended,
+                outcome: words.clone(),
+                requests: 0,
+                token_requests: 0,
+                choices: Vec::new(),
+                served: waiting_count,
+            };
+            Some((waiting.entry, waiting.work.clone(), after, record))
+        };
+        let work: Vec<_> = waiting.iter().filter_map(state).collect();
         let settlement = || {
             let settlement = Settlement {
                 target: target.clone(),
@@ -128,7 +134,14 @@ impl Pipeline {
             };
             self.store.settle(settlement, claim)
         };
-        self.persist("a refresh", settlement).await;
+        if self.persist("a refresh", settlement).await == Settled::Lost {
+            tracing::info!(%target, "another process has taken this refresh over");
+            return vec![(Extent::Hinted, ended)];
+        }
+        self.count(&work, ended);
+        tell_of_dead(target, &work);
+        let due = |(_, _, after, _): &(_, _, Work, _)| Some((Extent::Hinted, after.due(ended, &self.rules.retries)?));
+        work.iter().filter_map(due).collect()
     }
 
     fn count(&self, work: &[(EntryId, Work, Work, AttemptRecord)], ended: Timestamp) {
@@ -218,11 +231,15 @@ impl Pipeline {
         } else {
             tracing::warn!(%target, ?extent, entries, requests, problem = failures.join("; "), "a refresh failed in part");
         }
-        for (entry, _, after, _) in work {
-            if let Work::Dead { setback, .. } = after {
-                let reason = setback.reason();
-                tracing::error!(%target, %entry, reason, "a delivery was given up; see `landfall deliveries list --dead`");
-            }
+        tell_of_dead(target, work);
+    }
+}
+
+fn tell_of_dead(target: &Target, work: &[(EntryId, Work, Work, AttemptRecord)]) {
+    for (entry, _, after, _) in work {
+        if let Work::Dead { setback, .. } = after {
+            let reason = setback.reason();
+            tracing::error!(%target, %entry, reason, "a delivery was given up; see `landfall deliveries list --dead`");
         }
     }
 }

@@ -11,6 +11,7 @@ use landfall_core::receiver::Receiver;
 
 use super::answer::Answer;
 use super::{Door, unclean};
+use crate::intake::Taken;
 
 /// Kargo's limit.
 const BODY_LIMIT: usize = 2 << 20;
@@ -21,10 +22,13 @@ pub(super) async fn receive(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request<Body>,
 ) -> Response {
-    let receiver = door.intake.live.load().doors.behind(request.uri().path());
+    let live = door.intake.live.load_full();
+    let receiver = live.doors.behind(request.uri().path());
     let answer = match &receiver {
         None if let Some(elsewhere) = unclean::redirect(request.uri()) => return elsewhere,
         _ if !door.admits(peer) => Answer::Busy,
+        // Whether somebody is there, nobody can tell yet, or not now.
+        None if !live.is_known || live.doors.withholds(request.uri().path()) => Answer::Taken(Taken::Unavailable),
         None => Answer::Unknown,
         Some(_) if request.method() != Method::POST => Answer::WrongMethod,
         Some(receiver) => take(&door, receiver, peer, request).await,

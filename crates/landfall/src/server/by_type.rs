@@ -12,6 +12,7 @@ use landfall_core::receiver::{Receiver, Sender, handshake};
 use super::Door;
 use super::answer::Answer;
 use super::body::query;
+use crate::intake::Taken;
 use crate::live::Live;
 
 /// Image Updater's limit.
@@ -26,11 +27,13 @@ pub(super) async fn receive(
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request<Body>,
 ) -> Response {
-    let receiver = receiver(&door.intake.live.load(), &request);
+    let live = door.intake.live.load_full();
+    let receiver = receiver(&live, &request);
     let sender = receiver.as_ref().ok().map(Receiver::sender);
     let answer = match (request.method(), receiver) {
         _ if !door.admits(peer) => Answer::Busy,
         (&Method::POST, Ok(receiver)) => take(&door, &receiver, peer, request).await,
+        (&Method::POST, Err(_)) if !live.is_known => Answer::Taken(Taken::Unavailable),
         (&Method::POST, Err(answer)) => answer,
         (&Method::OPTIONS, Ok(receiver)) => greet(&door, &receiver, request).await,
         _ => Answer::WrongMethod,

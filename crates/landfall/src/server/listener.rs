@@ -15,9 +15,6 @@ use super::connection::{Connected, Serving};
 use super::places::{Patience, Places};
 use super::tls::Tls;
 
-/// How long requests that have begun may take when the process is told to stop. Kubernetes kills Image Updater's pods ten
-/// seconds after it has told them.
-const DRAIN: Duration = Duration::from_secs(8);
 /// How long to wait after a connection could not be accepted, for example for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// How long a request may take beside its body. The journal answers in milliseconds; this bounds what nobody thought of.
@@ -64,7 +61,7 @@ impl Bound {
         }
         drop(self.listener);
         stopping.send_replace(true);
-        if tokio::time::timeout(DRAIN, places.empty()).await.is_err() {
+        if tokio::time::timeout(limits.drain, places.empty()).await.is_err() {
             tracing::warn!("some requests took too long to end and were cut off");
         }
     }

@@ -15,7 +15,7 @@ use super::tls::CertificateStatus;
 use crate::clock::now;
 use crate::metrics::{self, CertificateLine, HostLine, Metrics, Now, SilenceLine};
 use crate::registry::RegistryClient;
-use crate::resources::manifests::Snapshot;
+use crate::resources::Snapshot;
 use crate::senders::Senders;
 use crate::store::{Queue, Store, StoreError};
 

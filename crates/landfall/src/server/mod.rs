@@ -60,6 +60,8 @@ pub struct Limits {
     pub body: Duration,
     /// All bodies that are being read, together, in bytes.
     pub bodies: usize,
+    /// For requests that have begun, when the process is told to stop.
+    pub drain: Duration,
 }
 
 impl Default for Limits {
@@ -69,6 +71,8 @@ impl Default for Limits {
             head: Duration::from_secs(15),
             body: Duration::from_secs(15),
             bodies: 256 << 20,
+            // Kubernetes kills Image Updater's pods ten seconds after it has told them.
+            drain: Duration::from_secs(8),
         }
     }
 }

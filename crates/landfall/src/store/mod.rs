@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use landfall_core::artifact::{Digest, Tag};
 use landfall_core::discovery::{Catalog, Observation, Seen};
 use landfall_core::journal::{EntryId, Retention};
@@ -198,6 +198,11 @@ impl Store {
     /// When the turn of the next entry that this process is still to match comes.
     pub async fn next_turn(&self) -> Result<Option<Timestamp>, StoreError> {
         ask!(self, next_turn())
+    }
+
+    /// Brings the turns of the entries that this process is still to match forward, by as much as the clock was set back.
+    pub async fn bring_turns_forward(&self, by: SignedDuration) -> Result<(), StoreError> {
+        ask!(self, bring_turns_forward(by))
     }
 
     /// Writes what matching found, together with the work that follows from it. What is matched already stays as it is.

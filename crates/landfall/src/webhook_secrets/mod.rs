@@ -15,7 +15,7 @@ use landfall_core::resource::{Resource, Secret};
 use landfall_core::secret::{SecretAge, SecretBytes, Secrets};
 use tokio::sync::watch;
 
-use crate::resources::manifests::Snapshot;
+use crate::resources::Snapshot;
 
 pub use names::{SECRET, SecretName};
 

@@ -5,7 +5,7 @@ use landfall_core::resource::{Parsed, Resource};
 use serde_json::json;
 
 use super::*;
-use crate::resources::manifests::{Loaded, Origin};
+use crate::resources::{Loaded, Origin};
 
 const CURRENT: SecretName = SecretName {
     sender: Sender::DockerHub,
@@ -41,7 +41,7 @@ fn snapshot(secrets: &[(&str, &str, &str)]) -> Snapshot {
         let Parsed::Known(resource, _) = Resource::from_value(&manifest) else {
             panic!("{manifest} is no Secret");
         };
-        let origin = Origin {
+        let origin = Origin::File {
             file: Path::new("secret.yaml").into(),
             position: None,
         };

@@ -17,6 +17,7 @@ mod door;
 mod full_disk;
 mod journal;
 mod kill;
+mod kubernetes;
 mod limits;
 mod manifests;
 mod map;

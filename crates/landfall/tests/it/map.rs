@@ -169,6 +169,8 @@ const HOMES: &[(&str, &[&str])] = &[
             "crates/landfall/src/resources/manifests/locate.rs",
         ],
     ),
+    ("kube", &["crates/landfall/src/resources/kubernetes/"]),
+    ("k8s_openapi", &["crates/landfall/src/resources/kubernetes/"]),
     ("hyper::", &["crates/landfall/src/server/"]),
     ("hyper_util", &["crates/landfall/src/server/"]),
     (

@@ -10,6 +10,7 @@ use crate::cli::secrets::SecretArgs;
 use crate::cli::server::{Own, ServerArgs};
 use crate::cli::tls::TlsArgs;
 use crate::config::{Config, LogFormat};
+use crate::resources::Place;
 use crate::server::ListenAddress;
 
 use super::Program;
@@ -77,7 +78,7 @@ impl Flags {
         let tls = self.tls.unless_disabled()?.filter(|_| listen.is_some());
         let (log_level, log_format) = (log_filter(&self.loglevel)?, log_format(&self.logformat)?);
         self.server.meaning(Own {
-            manifests,
+            resources: Place::Manifests(manifests),
             data_dir: self.data_dir,
             listen,
             tls,

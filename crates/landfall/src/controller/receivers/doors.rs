@@ -1,7 +1,8 @@
 //! Decides which receiver is behind a path, and that none is behind a path which two of them claim. It must not know how
 //! requests arrive.
 
-use std::collections::HashMap;
+use std::borrow::Borrow;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use landfall_core::door::BaseUrl;
@@ -11,13 +12,18 @@ use super::{Derived, Open};
 
 /// Receivers by the path of a request.
 #[derive(Default)]
-pub struct Doors(HashMap<String, Arc<Receiver>>);
+pub struct Doors {
+    open: HashMap<String, Arc<Receiver>>,
+    /// Paths that are known to be receivers', of which nobody can tell the secret now.
+    withheld: HashSet<String>,
+}
 
 impl Doors {
     /// The doors of all derived receivers, also without the base path, because proxies are told to strip it.
-    pub fn of(derived: &[Derived], base: &BaseUrl) -> Self {
+    pub fn of<D: Borrow<Derived>>(derived: &[D], base: &BaseUrl) -> Self {
+        let derived = || derived.iter().map(Borrow::borrow);
         let mut doors = HashMap::new();
-        for open in derived.iter().flat_map(|derived| &derived.open) {
+        for open in derived().flat_map(|derived| &derived.open) {
             let current = (&open.door, open.receiver.clone());
             let previous = open.previous.as_ref();
             let previous = previous.map(|door| (door, open.receiver.clone().at_its_previous_path()));
@@ -28,12 +34,21 @@ impl Doors {
                 doors.insert(door.path().to_owned(), receiver);
             }
         }
-        Self(doors)
+        let withheld = derived().flat_map(|derived| &derived.withheld);
+        Self {
+            open: doors,
+            withheld: withheld.map(|receiver| receiver.path.clone()).collect(),
+        }
     }
 
     /// The receiver behind a path; none for an unknown one.
     pub fn behind(&self, path: &str) -> Option<Arc<Receiver>> {
-        self.0.get(path).cloned()
+        self.open.get(path).cloned()
+    }
+
+    /// Whether somebody is behind a path, and nobody can tell now who may come in.
+    pub fn withholds(&self, path: &str) -> bool {
+        self.withheld.contains(path)
     }
 }
 

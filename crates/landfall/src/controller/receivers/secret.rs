@@ -3,7 +3,8 @@
 use landfall_core::resource::{Kind, Resource, ResourceKey};
 use landfall_core::secret::SecretBytes;
 
-use crate::resources::manifests::Snapshot;
+use super::Closed;
+use crate::resources::Snapshot;
 
 /// What is appended to a key for the secret that was in force before.
 const PREVIOUS: &str = "-previous";
@@ -13,7 +14,7 @@ pub(super) struct Found<'a> {
     pub current: &'a SecretBytes,
     /// The one before it, while it is still good; never the same.
     pub previous: Option<&'a SecretBytes>,
-    /// What is wrong with the previous one.
+    /// What is wrong with the previous one, or why there may be newer ones.
     pub problem: Option<String>,
 }
 
@@ -23,18 +24,25 @@ pub(super) fn find<'a>(
     namespace: &str,
     name: &str,
     data_key: &str,
-) -> Result<Found<'a>, String> {
+) -> Result<Found<'a>, Closed> {
     let key = ResourceKey {
         kind: Kind::Secret,
         namespace: Some(namespace.to_owned()),
         name: name.to_owned(),
     };
+    let doubt = snapshot.unreadable.get(&key);
     let Some(Resource::Secret(secret)) = snapshot.resources.get(&key).map(|loaded| &loaded.resource) else {
-        return Err(format!("{key} does not exist"));
+        return Err(match doubt {
+            None => format!("{key} does not exist").into(),
+            Some(why) => Closed {
+                problem: format!("{key} cannot be read: {why}"),
+                is_certain: false,
+            },
+        });
     };
     let current = match secret.data.get(data_key) {
-        None => return Err(format!("{key} has no key {data_key:?} in its data")),
-        Some(value) if value.is_empty() => return Err(format!("the key {data_key:?} of {key} is empty")),
+        None => return Err(format!("{key} has no key {data_key:?} in its data").into()),
+        Some(value) if value.is_empty() => return Err(format!("the key {data_key:?} of {key} is empty").into()),
         Some(value) => value,
     };
     let previous_key = format!("{data_key}{PREVIOUS}");
@@ -42,9 +50,10 @@ pub(super) fn find<'a>(
     let problem = previous
         .filter(|value| value.is_empty())
         .map(|_| format!("the key {previous_key:?} of {key} is empty, and proves nothing; remove it"));
+    let doubt = doubt.map(|why| format!("{key} cannot be read, and what it said last stays in force: {why}"));
     Ok(Found {
         current,
         previous: previous.filter(|value| !value.is_empty() && *value != current),
-        problem,
+        problem: doubt.or(problem),
     })
 }

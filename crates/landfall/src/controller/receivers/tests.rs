@@ -6,7 +6,7 @@ use landfall_core::secret::SecretAge;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::resources::manifests::{Loaded, Origin};
+use crate::resources::{Loaded, Origin};
 
 fn snapshot(manifests: &[Value]) -> Snapshot {
     let mut snapshot = Snapshot::default();
@@ -14,7 +14,7 @@ fn snapshot(manifests: &[Value]) -> Snapshot {
         let Parsed::Known(resource, _) = Resource::from_value(manifest) else {
             panic!("{manifest} is known");
         };
-        let origin = Origin {
+        let origin = Origin::File {
             file: Path::new("all.yaml").into(),
             position: None,
         };

@@ -117,7 +117,7 @@ impl<'a> Reading<'a> {
             let position = self.locate(document, &warning.path);
             self.problem(Some(position), warning.to_string(), ProblemKind::Warning);
         }
-        let origin = Origin {
+        let origin = Origin::File {
             file: Arc::clone(self.file),
             position: Some(document.position),
         };
@@ -197,14 +197,14 @@ impl<'a> Reading<'a> {
     fn problem(&mut self, position: Option<Position>, message: String, kind: ProblemKind) {
         match self.contents.problems.len() {
             0..MAX_PROBLEMS => {
-                let origin = Origin {
+                let origin = Origin::File {
                     file: Arc::clone(self.file),
                     position,
                 };
                 self.contents.problems.push(Problem { origin, message, kind });
             }
             MAX_PROBLEMS => {
-                let origin = Origin {
+                let origin = Origin::File {
                     file: Arc::clone(self.file),
                     position: None,
                 };

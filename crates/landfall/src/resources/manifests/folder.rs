@@ -163,14 +163,19 @@ impl ManifestFolder {
             resources.insert(key.clone(), Arc::clone(&winner.loaded));
         }
         problems.sort_by(|a, b| a.origin.cmp(&b.origin));
-        Snapshot { resources, problems }
+        Snapshot {
+            resources,
+            problems,
+            unreadable: BTreeMap::new(),
+            is_complete: true,
+        }
     }
 }
 
 fn choose<'a>(entries: &[&'a Entry], in_force: Option<&Arc<Loaded>>) -> Option<&'a Entry> {
     let likeness = |entry: &Entry| {
         in_force.map_or(0, |before| {
-            let same_file = before.origin.file == entry.loaded.origin.file;
+            let same_file = before.origin.file() == entry.loaded.origin.file();
             let same_resource = before.resource == entry.loaded.resource;
             u8::from(same_file) + u8::from(same_file && same_resource)
         })
@@ -248,7 +253,7 @@ fn hash(bytes: &[u8]) -> u64 {
 
 fn whole_file(path: &Path, message: String) -> Problem {
     Problem {
-        origin: Origin {
+        origin: Origin::File {
             file: path.into(),
             position: None,
         },

@@ -1,6 +1,5 @@
 //! Decides when to look at a folder again, and publishes what it says; it must not know what manifests are.
 
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -11,7 +10,8 @@ use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::watch;
 
-use super::{FolderError, ManifestFolder, Problem, ProblemKind, Snapshot};
+use super::{FolderError, ManifestFolder, Snapshot};
+use crate::resources::report;
 
 /// One save makes several events, and a swapped volume a dozen: the folder is read when this long nothing more happens.
 const QUIET: Duration = Duration::from_millis(100);
@@ -84,23 +84,6 @@ fn settle(woken: &Receiver<()>) {
     while Instant::now() < deadline {
         if woken.recv_timeout(QUIET).is_err() {
             return;
-        }
-    }
-}
-
-/// Logs the problems that were not there before.
-fn report(before: &[Problem], now: &[Problem]) {
-    let known: BTreeSet<_> = before
-        .iter()
-        .map(|problem| (&problem.origin, &problem.message))
-        .collect();
-    for problem in now
-        .iter()
-        .filter(|problem| !known.contains(&(&problem.origin, &problem.message)))
-    {
-        match problem.kind {
-            ProblemKind::Error => tracing::error!("{problem}"),
-            ProblemKind::Warning => tracing::warn!("{problem}"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use landfall_core::journal::{EntryId, Verdict};
 use tokio_postgres::Row;
 
@@ -25,6 +25,16 @@ impl Store {
         let mut link = self.link().await?;
         let read = next_turn(&mut link, self.replica()).await;
         link.end(read)
+    }
+
+    /// Brings the turns of this process's entries that wait for theirs forward, by as much as the clock was set back.
+    pub async fn bring_turns_forward(&self, by: SignedDuration) -> Result<(), StoreError> {
+        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        let sql = "UPDATE entries SET slot = greatest(1, slot - $2)
+                   WHERE replica = $1 AND verdict = 'accepted' AND matched IS NULL AND slot > 0";
+        let mut link = self.link().await?;
+        let written = link.execute(sql, &[&self.replica(), &by]).await.map(drop);
+        link.end(written)
     }
 
     /// Writes what matching found, together with the work that follows from it.

@@ -1,0 +1,220 @@
+//! Publishes the statuses of configurations at an API server: reads what is there, decides whether it differs, writes it unless
+//! somebody else has changed it meanwhile, and tells people of what is new.
+
+use std::collections::{BTreeMap, HashSet};
+use std::mem::{Discriminant, discriminant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use landfall_core::resource::ResourceKey;
+use landfall_core::resource::status::{ConditionStatus, ConfigStatus};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use super::receivers::Derived;
+use crate::clock::now;
+use crate::resources::kubernetes::{ApiServer, Failure, Happening};
+
+/// Statuses that are written at once.
+const SIDE_BY_SIDE: usize = 8;
+/// How often somebody else may come between before the next change, or the next attempt, is waited for.
+const CONFLICTS: usize = 5;
+/// When it is tried again after the API server could not be reached, and after it refused.
+const SOON: Duration = Duration::from_secs(1);
+const LATER: Duration = Duration::from_secs(30);
+
+/// Publishes statuses, the latest of each configuration.
+pub struct Publisher {
+    server: ApiServer,
+    wanted: Mutex<BTreeMap<ResourceKey, Arc<Derived>>>,
+    woken: Notify,
+    /// What was told to be in the way, so that it is told once.
+    told: Mutex<HashSet<Discriminant<Failure>>>,
+}
+
+impl Publisher {
+    /// Starts one, on the runtime that this is called in.
+    pub fn start(server: ApiServer) -> Arc<Self> {
+        let publisher = Arc::new(Self {
+            server,
+            wanted: Mutex::default(),
+            woken: Notify::new(),
+            told: Mutex::default(),
+        });
+        tokio::spawn(publisher.clone().run());
+        publisher
+    }
+
+    /// Wishes for these statuses.
+    pub fn publish(&self, derived: impl IntoIterator<Item = Arc<Derived>>) {
+        let mut wanted = self.wanted();
+        wanted.extend(derived.into_iter().map(|derived| (derived.key.clone(), derived)));
+        drop(wanted);
+        self.woken.notify_one();
+    }
+
+    async fn run(self: Arc<Self>) {
+        loop {
+            let woken = self.woken.notified();
+            let wanted = std::mem::take(&mut *self.wanted());
+            if wanted.is_empty() {
+                woken.await;
+                continue;
+            }
+            let mut running = JoinSet::new();
+            for derived in wanted.into_values() {
+                if running.len() >= SIDE_BY_SIDE {
+                    running.join_next().await;
+                }
+                running.spawn(self.clone().write(derived));
+            }
+            while running.join_next().await.is_some() {}
+        }
+    }
+
+    async fn write(self: Arc<Self>, derived: Arc<Derived>) {
+        let Err(failure) = self.try_write(&derived).await else {
+            self.told().clear();
+            return;
+        };
+        let again = match failure {
+            Failure::Unreachable(_) | Failure::Conflict => SOON,
+            _ => LATER,
+        };
+        if self.told().insert(discriminant(&failure)) {
+            tracing::warn!(resource = %derived.key, problem = %failure, "a status cannot be written; it is tried again until it works");
+        }
+        tokio::spawn(async move {
+            tokio::time::sleep(again).await;
+            // What has been wished for since is newer.
+            self.wanted().entry(derived.key.clone()).or_insert(derived);
+            self.woken.notify_one();
+        });
+    }
+
+    async fn try_write(&self, derived: &Derived) -> Result<(), Failure> {
+        for _ in 0..CONFLICTS {
+            let Some(object) = self.server.config(&derived.key).await? else {
+                return Ok(());
+            };
+            // Of a spec that has changed meanwhile we will hear, and then know what belongs into its status.
+            if object.generation > derived.generation() {
+                return Ok(());
+            }
+            let status = derived.status(&object.status, object.generation, now());
+            if status == object.status {
+                return Ok(());
+            }
+            match self.server.write_config_status(&derived.key, &object, &status).await {
+                Err(Failure::Conflict) => {}
+                Err(Failure::NotFound) => return Ok(()),
+                Err(failure) => return Err(failure),
+                Ok(()) => {
+                    for happening in happenings(&object.status, &status) {
+                        if let Err(problem) = self.server.tell(&object, &happening).await {
+                            tracing::debug!(resource = %derived.key, %problem, "an Event was not kept");
+                        }
+                    }
+                    return Ok(());
+                }
+            }
+        }
+        Err(Failure::Conflict)
+    }
+
+    fn wanted(&self) -> MutexGuard<'_, BTreeMap<ResourceKey, Arc<Derived>>> {
+        self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn told(&self) -> MutexGuard<'_, HashSet<Discriminant<Failure>>> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What people should see of a change.
+fn happenings(before: &ConfigStatus, after: &ConfigStatus) -> Vec<Happening> {
+    let names = |of: &ConfigStatus, in_other: &ConfigStatus, same_path: bool| -> Vec<String> {
+        let is_there = |name: &str, path: &str| {
+            let mut others = in_other.webhook_receivers.iter();
+            others.any(|other| other.name == name && (!same_path || other.path == path))
+        };
+        let missing = of
+            .webhook_receivers
+            .iter()
+            .filter(|receiver| !is_there(&receiver.name, &receiver.path));
+        missing.map(|receiver| receiver.name.clone()).collect()
+    };
+    let mut happenings = Vec::new();
+    let published = names(after, before, true);
+    if !published.is_empty() {
+        happenings.push(Happening {
+            is_warning: false,
+            reason: "ReceiverPublished",
+            action: "Publish",
+            note: format!(
+                "the status has new URLs, to be given to the senders, of: {}",
+                published.join(", ")
+            ),
+        });
+    }
+    let withdrawn = names(before, after, false);
+    if !withdrawn.is_empty() {
+        happenings.push(Happening {
+            is_warning: true,
+            reason: "ReceiverWithdrawn",
+            action: "Publish",
+            note: format!("these can be reached no more: {}", withdrawn.join(", ")),
+        });
+    }
+    let ready = |status: &ConfigStatus| status.conditions.find("Ready").cloned();
+    if let Some(now) = ready(after)
+        && now.status == ConditionStatus::False
+        && ready(before).is_none_or(|before| before.message != now.message)
+    {
+        happenings.push(Happening {
+            is_warning: true,
+            reason: "SyncWebhookReceiversFailed",
+            action: "Sync",
+            note: now.message,
+        });
+    }
+    happenings
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_core::resource::status::ReceiverStatus;
+
+    use super::*;
+
+    fn status(receivers: &[(&str, &str)]) -> ConfigStatus {
+        ConfigStatus {
+            webhook_receivers: receivers
+                .iter()
+                .map(|(name, path)| ReceiverStatus {
+                    name: (*name).to_owned(),
+                    path: (*path).to_owned(),
+                    url: String::new(),
+                })
+                .collect(),
+            ..ConfigStatus::default()
+        }
+    }
+
+    #[test]
+    fn people_see_what_is_new_and_never_a_path() {
+        let (one, other) = (&[("hub", "/1"), ("old", "/2")], &[("hub", "/3"), ("new", "/4")]);
+        let notes: Vec<String> = happenings(&status(one), &status(other))
+            .into_iter()
+            .map(|happening| format!("{}: {}", happening.reason, happening.note))
+            .collect();
+        assert_eq!(
+            notes,
+            [
+                "ReceiverPublished: the status has new URLs, to be given to the senders, of: hub, new",
+                "ReceiverWithdrawn: these can be reached no more: old",
+            ]
+        );
+        assert_eq!(happenings(&status(one), &status(one)), []);
+    }
+}

@@ -1,0 +1,261 @@
+//! Follows one kind of object, or one Secret, and reports what happens to it; it must not know what is made of that.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use kube::runtime::watcher::{self, Error as WatchError, Event, watcher};
+use kube::{Api, Client};
+use landfall_core::resource::{Kind, ResourceKey};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use super::failure::Failure;
+use super::object::{Object, Read, Unread, api_resource, key, read};
+
+/// The first wait after an error, and the longest: whoever waits for the API server wants to go on soon after it is back. What
+/// somebody has to grant first may take its time.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+const LONGEST_PAUSE_REFUSED: Duration = Duration::from_secs(15);
+/// A watch that is silent for so long after an error goes on well.
+const QUIET_AFTER_ERROR: Duration = Duration::from_secs(2);
+/// A watch that says nothing for so long is begun anew: the connection may be dead without either end knowing. In seconds.
+const WATCH_TIMEOUT: u32 = 120;
+/// Objects of one page. What is on a page is in memory at once.
+const PAGE: u32 = 250;
+/// How often a Secret is read that may not be watched, and how often that is tried before the watch is tried again.
+const POLL: Duration = Duration::from_millis(700);
+const POLLS: u32 = 60;
+/// Secrets that are read in a second, at most.
+const POLLS_PER_SECOND: f64 = 20.0;
+
+/// What is followed.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Feed {
+    /// All objects of a kind, in one namespace or in all.
+    Kind { kind: Kind, namespace: Option<String> },
+    /// One Secret.
+    Secret { namespace: String, name: String },
+}
+
+/// What happened.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// This is everything there is.
+    Listed(Vec<Read>),
+    /// One object is new or another one now.
+    Changed(Box<Read>),
+    /// One object is no more.
+    Gone(ResourceKey),
+    /// Nobody can tell at the moment; what was reported before may be out of date.
+    Trouble(Failure),
+    /// It goes on where it was.
+    Well,
+}
+
+/// Where reports go.
+pub(super) type Reports = mpsc::Sender<(Feed, Report)>;
+
+/// Nobody listens any more.
+struct NobodyListens;
+
+/// Follows until nobody listens. `polled` counts the Secrets that are read again and again.
+pub(super) async fn follow(client: Client, feed: Feed, reports: Reports, polled: Arc<AtomicUsize>) {
+    let following = Following {
+        client,
+        feed,
+        reports,
+        polled,
+    };
+    match following.feed.kind() {
+        Kind::ProjectConfig | Kind::ClusterConfig | Kind::Promotion => following.run::<Value>().await,
+        Kind::Warehouse | Kind::Secret | Kind::ConfigMap => following.run::<Unread>().await,
+    }
+}
+
+impl Feed {
+    /// The kind of its objects.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Kind { kind, .. } => *kind,
+            Self::Secret { .. } => Kind::Secret,
+        }
+    }
+
+    fn api<S>(&self, client: Client) -> Api<Object<S>>
+    where
+        S: Clone + DeserializeOwned,
+    {
+        let resource = api_resource(self.kind());
+        match self {
+            Self::Kind { namespace: None, .. } => Api::all_with(client, &resource),
+            Self::Kind {
+                namespace: Some(namespace),
+                ..
+            }
+            | Self::Secret { namespace, .. } => Api::namespaced_with(client, namespace, &resource),
+        }
+    }
+
+    fn watched(&self) -> watcher::Config {
+        let config = watcher::Config::default().timeout(WATCH_TIMEOUT).page_size(PAGE);
+        match self {
+            Self::Kind { .. } => config,
+            Self::Secret { name, .. } => config.fields(&format!("metadata.name={name}")),
+        }
+    }
+}
+
+impl fmt::Display for Feed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Kind { kind, namespace: None } => write!(f, "{kind}s"),
+            Self::Kind {
+                kind,
+                namespace: Some(namespace),
+            } => write!(f, "{kind}s in {namespace}"),
+            Self::Secret { namespace, name } => write!(f, "Secret {namespace}/{name}"),
+        }
+    }
+}
+
+struct Following {
+    client: Client,
+    feed: Feed,
+    reports: Reports,
+    polled: Arc<AtomicUsize>,
+}
+
+impl Following {
+    async fn run<S: Clone + DeserializeOwned + Into<Value> + Send + 'static>(self) {
+        loop {
+            let ended = match self.watch::<S>().await {
+                Ok(()) => self.poll::<S>().await,
+                Err(gone) => Err(gone),
+            };
+            if ended.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Watches, until nobody listens or a Secret turns out to be one that may be read and not watched.
+    async fn watch<S: Clone + DeserializeOwned + Into<Value> + Send + 'static>(&self) -> Result<(), NobodyListens> {
+        let kind = self.feed.kind();
+        let mut events = pin!(watcher(self.feed.api::<S>(self.client.clone()), self.feed.watched()));
+        let (mut listed, mut failures) = (Vec::new(), 0);
+        loop {
+            let event = match failures {
+                0 => events.next().await,
+                _ => match timeout(QUIET_AFTER_ERROR, events.next()).await {
+                    Ok(event) => event,
+                    Err(_quiet) => {
+                        failures = 0;
+                        self.report(Report::Well).await?;
+                        continue;
+                    }
+                },
+            };
+            let report = match event {
+                // It never ends by itself.
+                None => return Err(NobodyListens),
+                Some(Ok(Event::Init)) => {
+                    listed.clear();
+                    continue;
+                }
+                Some(Ok(Event::InitApply(object))) => {
+                    listed.push(read(kind, object));
+                    continue;
+                }
+                Some(Ok(Event::InitDone)) => Report::Listed(std::mem::take(&mut listed)),
+                Some(Ok(Event::Apply(object))) => Report::Changed(Box::new(read(kind, object))),
+                Some(Ok(Event::Delete(object))) => Report::Gone(key(kind, &object)),
+                Some(Err(error)) => {
+                    let failure = failure(error);
+                    if matches!((&self.feed, &failure), (Feed::Secret { .. }, Failure::Forbidden(_))) {
+                        return Ok(());
+                    }
+                    let pause = pause(failures, &failure);
+                    // A history that is too old to go on from is no trouble: everything is listed again.
+                    if failure != Failure::Expired {
+                        self.report(Report::Trouble(failure)).await?;
+                    }
+                    sleep(pause).await;
+                    failures += 1;
+                    continue;
+                }
+            };
+            if failures > 0 && !matches!(report, Report::Listed(_)) {
+                self.report(Report::Well).await?;
+            }
+            failures = 0;
+            self.report(report).await?;
+        }
+    }
+
+    /// Reads a Secret again and again for a while, which takes fewer rights than to watch it.
+    async fn poll<S: Clone + DeserializeOwned + Into<Value> + Send + 'static>(&self) -> Result<(), NobodyListens> {
+        let Feed::Secret { name, .. } = &self.feed else {
+            return Ok(());
+        };
+        let _counted = Counted::new(&self.polled);
+        let api = self.feed.api::<S>(self.client.clone());
+        for _ in 0..POLLS {
+            let report = match api.get_opt(name).await.map_err(Failure::from) {
+                Ok(object) => Report::Listed(object.map(|object| read(Kind::Secret, object)).into_iter().collect()),
+                Err(failure) => Report::Trouble(failure),
+            };
+            self.report(report).await?;
+            let all = self.polled.load(Ordering::Relaxed);
+            let share = Duration::from_secs_f64(f64::from(u32::try_from(all).unwrap_or(u32::MAX)) / POLLS_PER_SECOND);
+            sleep(share.max(POLL)).await;
+        }
+        Ok(())
+    }
+
+    async fn report(&self, report: Report) -> Result<(), NobodyListens> {
+        let sent = self.reports.send((self.feed.clone(), report)).await;
+        sent.map_err(|_| NobodyListens)
+    }
+}
+
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn failure(error: WatchError) -> Failure {
+    match error {
+        WatchError::InitialListFailed(error) | WatchError::WatchStartFailed(error) | WatchError::WatchFailed(error) => {
+            error.into()
+        }
+        WatchError::WatchError(status) => Failure::of(&status),
+        WatchError::NoResourceVersion => Failure::Refused("its answer has no version to go on from".to_owned()),
+    }
+}
+
+fn pause(failures: u32, failure: &Failure) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << failures.min(10));
+    let longest = match failure {
+        Failure::Forbidden(_) | Failure::Refused(_) => LONGEST_PAUSE_REFUSED,
+        Failure::NotFound | Failure::Conflict | Failure::Expired | Failure::Unreachable(_) => LONGEST_PAUSE,
+    };
+    // Spread, so that not every watch of every replica comes back in the same moment.
+    doubled.min(longest).mul_f64(0.5 + 0.5 * fastrand::f64())
+}

@@ -1,0 +1,128 @@
+//! Decides which feeds are followed, and publishes what they say: all of it at first, and later whatever changes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use kube::Client;
+use landfall_core::resource::Kind;
+use tokio::sync::{mpsc, watch};
+use tokio::task::AbortHandle;
+
+use super::coalesce::{Awaiting, gather};
+use super::feed::{Feed, Report, Reports, follow};
+use super::held::Held;
+use crate::resources::{Snapshot, report};
+
+/// Reports that wait to be taken in. Whoever has more waits, and the API server with it.
+const WAITING: usize = 256;
+
+/// Starts to follow, on the runtime that this is called in, until nobody listens.
+pub(super) fn start(
+    client: Client,
+    namespaces: Vec<String>,
+    system_namespace: String,
+) -> watch::Receiver<Arc<Snapshot>> {
+    let (sender, receiver) = watch::channel(Arc::default());
+    let (reports, incoming) = mpsc::channel(WAITING);
+    let follower = Follower {
+        client,
+        namespaces,
+        system_namespace,
+        held: Held::default(),
+        secrets: BTreeMap::new(),
+        reports,
+        polled: Arc::default(),
+        sender,
+    };
+    tokio::spawn(follower.run(incoming));
+    receiver
+}
+
+struct Follower {
+    client: Client,
+    /// Empty for all.
+    namespaces: Vec<String>,
+    system_namespace: String,
+    held: Held,
+    /// The tasks that follow Secrets.
+    secrets: BTreeMap<Feed, AbortHandle>,
+    reports: Reports,
+    polled: Arc<AtomicUsize>,
+    sender: watch::Sender<Arc<Snapshot>>,
+}
+
+impl Follower {
+    async fn run(mut self, mut incoming: mpsc::Receiver<(Feed, Report)>) {
+        for feed in self.kinds() {
+            self.follow(feed);
+        }
+        while let Some(first) = incoming.recv().await {
+            let mut changed = false;
+            gather(first, &mut incoming, |(feed, report)| {
+                changed |= self.held.take(&feed, report);
+                if matches!(feed.kind(), Kind::ProjectConfig | Kind::ClusterConfig) {
+                    self.follow_secrets();
+                }
+                match self.held.has_heard_all() {
+                    true => Awaiting::Nothing,
+                    false => Awaiting::Answers,
+                }
+            })
+            .await;
+            if changed {
+                self.publish();
+            }
+            if self.sender.is_closed() {
+                return;
+            }
+        }
+    }
+
+    /// The kinds that are followed as a whole.
+    fn kinds(&self) -> Vec<Feed> {
+        let mut kinds = vec![Feed::Kind {
+            kind: Kind::ClusterConfig,
+            namespace: None,
+        }];
+        for kind in [Kind::ProjectConfig, Kind::Warehouse, Kind::Promotion] {
+            if self.namespaces.is_empty() {
+                kinds.push(Feed::Kind { kind, namespace: None });
+            }
+            kinds.extend(self.namespaces.iter().map(|namespace| Feed::Kind {
+                kind,
+                namespace: Some(namespace.clone()),
+            }));
+        }
+        kinds
+    }
+
+    fn follow(&mut self, feed: Feed) -> AbortHandle {
+        self.held.add(feed.clone());
+        let (client, reports, polled) = (self.client.clone(), self.reports.clone(), self.polled.clone());
+        tokio::spawn(follow(client, feed, reports, polled)).abort_handle()
+    }
+
+    /// Follows the Secrets that receivers name, and no others.
+    fn follow_secrets(&mut self) {
+        let named = self.held.named_secrets(&self.system_namespace);
+        for feed in self.held.secrets().difference(&named) {
+            if let Some(task) = self.secrets.remove(feed) {
+                task.abort();
+            }
+            self.held.remove(feed);
+        }
+        for feed in named {
+            if !self.secrets.contains_key(&feed) {
+                let task = self.follow(feed.clone());
+                self.secrets.insert(feed, task);
+            }
+        }
+    }
+
+    fn publish(&mut self) {
+        let snapshot = self.held.snapshot();
+        report(&self.sender.borrow().problems, &snapshot.problems);
+        self.sender.send_replace(Arc::new(snapshot));
+    }
+}

@@ -1,0 +1,252 @@
+//! Holds what an API server said last, feed by feed, and says it as one snapshot. It asks for nothing, and what it does not
+//! hear of stays as it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use landfall_core::resource::{Kind, ReceiverKind, ReceiverSpec, Resource, ResourceKey};
+
+use super::failure::Failure;
+use super::feed::{Feed, Report};
+use super::object::{Outcome, Read};
+use crate::resources::{Loaded, Origin, Problem, ProblemKind, Snapshot};
+
+/// Everything that is known.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    feeds: BTreeMap<Feed, Heard>,
+    resources: BTreeMap<ResourceKey, Arc<Loaded>>,
+    problems: BTreeMap<ResourceKey, Vec<Problem>>,
+    /// Whether every feed has answered once.
+    is_complete: bool,
+}
+
+/// What was heard of a feed.
+#[derive(Debug, Default)]
+struct Heard {
+    keys: BTreeSet<ResourceKey>,
+    /// Whether it has said at least once what there is.
+    answered: bool,
+    trouble: Option<Failure>,
+}
+
+impl Held {
+    /// Begins to hold what a feed will say.
+    pub(super) fn add(&mut self, feed: Feed) {
+        self.feeds.entry(feed).or_default();
+    }
+
+    /// Drops a feed, and what it said.
+    pub(super) fn remove(&mut self, feed: &Feed) {
+        for key in self.feeds.remove(feed).unwrap_or_default().keys {
+            self.drop_resource(&key);
+        }
+    }
+
+    /// The Secrets that are followed.
+    pub(super) fn secrets(&self) -> BTreeSet<Feed> {
+        let is_secret = |feed: &&Feed| matches!(feed, Feed::Secret { .. });
+        self.feeds.keys().filter(is_secret).cloned().collect()
+    }
+
+    /// Takes a report in; says whether anything is another thing now.
+    pub(super) fn take(&mut self, feed: &Feed, report: Report) -> bool {
+        // A feed that was dropped meanwhile has nothing to say any more.
+        let Some(heard) = self.feeds.get_mut(feed) else {
+            return false;
+        };
+        match report {
+            Report::Listed(objects) => self.listed(feed, objects),
+            Report::Changed(object) => {
+                match object.outcome {
+                    Outcome::Idle => heard.keys.remove(&object.key),
+                    Outcome::Usable(_) | Outcome::Unusable => heard.keys.insert(object.key.clone()),
+                };
+                self.put(*object)
+            }
+            Report::Gone(key) => {
+                heard.keys.remove(&key);
+                self.drop_resource(&key)
+            }
+            Report::Trouble(failure) => {
+                // A kind that does not exist has no objects, and a right that a namespaced installation cannot have is as
+                // if there were none. What was known before stays all the same.
+                heard.answered |= failure == Failure::NotFound || is_optional(feed) && is_forbidden(&failure);
+                let is_new = heard.trouble.as_ref() != Some(&failure);
+                heard.trouble = Some(failure);
+                is_new
+            }
+            Report::Well => heard.trouble.take().is_some(),
+        }
+    }
+
+    fn listed(&mut self, feed: &Feed, objects: Vec<Read>) -> bool {
+        let objects = objects.into_iter().filter(|object| object.outcome != Outcome::Idle);
+        let objects: Vec<Read> = objects.collect();
+        let keys: BTreeSet<ResourceKey> = objects.iter().map(|object| object.key.clone()).collect();
+        let heard = self.feeds.entry(feed.clone()).or_default();
+        let was_in_trouble = heard.trouble.take().is_some();
+        let mut changed = !heard.answered || was_in_trouble;
+        heard.answered = true;
+        let gone: Vec<ResourceKey> = heard.keys.difference(&keys).cloned().collect();
+        heard.keys = keys;
+        for key in gone {
+            changed |= self.drop_resource(&key);
+        }
+        for object in objects {
+            changed |= self.put(object);
+        }
+        changed
+    }
+
+    /// An object that cannot be used leaves its last good state in force.
+    fn put(&mut self, object: Read) -> bool {
+        let Read {
+            key,
+            outcome,
+            mut problems,
+        } = object;
+        let mut changed = false;
+        match outcome {
+            Outcome::Usable(loaded) => {
+                let known = self.resources.get(&key);
+                if known.is_none_or(|known| *known != loaded) {
+                    self.resources.insert(key.clone(), loaded);
+                    changed = true;
+                }
+            }
+            Outcome::Idle => return self.drop_resource(&key),
+            Outcome::Unusable => {
+                let kept = match self.resources.contains_key(&key) {
+                    true => "; what it said before stays in force",
+                    false => "; it is left out",
+                };
+                for problem in &mut problems {
+                    problem.message.push_str(kept);
+                }
+            }
+        }
+        let known = self.problems.get(&key).map_or(&[][..], Vec::as_slice);
+        if known != problems {
+            changed = true;
+            if problems.is_empty() {
+                self.problems.remove(&key);
+            } else {
+                self.problems.insert(key, problems);
+            }
+        }
+        changed
+    }
+
+    fn drop_resource(&mut self, key: &ResourceKey) -> bool {
+        let had_problems = self.problems.remove(key).is_some();
+        self.resources.remove(key).is_some() || had_problems
+    }
+
+    /// Whether every feed has said what there is, or that it cannot.
+    pub(super) fn has_heard_all(&self) -> bool {
+        self.feeds
+            .values()
+            .all(|heard| heard.answered || heard.trouble.is_some())
+    }
+
+    /// The Secrets that receivers name.
+    pub(super) fn named_secrets(&self, system_namespace: &str) -> BTreeSet<Feed> {
+        let of = |namespace: &str, receivers: &[ReceiverSpec]| -> Vec<Feed> {
+            let named = receivers.iter().filter(|receiver| {
+                !receiver.secret_ref.is_empty() && !matches!(receiver.kind, ReceiverKind::Unreadable { .. })
+            });
+            named
+                .map(|receiver| Feed::Secret {
+                    namespace: namespace.to_owned(),
+                    name: receiver.secret_ref.clone(),
+                })
+                .collect()
+        };
+        let named = self.resources.values().flat_map(|loaded| match &loaded.resource {
+            Resource::ProjectConfig(config) => of(&config.metadata.name, &config.webhook_receivers),
+            Resource::ClusterConfig(config) => of(system_namespace, &config.webhook_receivers),
+            Resource::Warehouse(_) | Resource::Promotion(_) | Resource::Secret(_) | Resource::ConfigMap(_) => {
+                Vec::new()
+            }
+        });
+        named.collect()
+    }
+
+    /// What is so now.
+    pub(super) fn snapshot(&mut self) -> Snapshot {
+        self.is_complete |= self.feeds.iter().all(|(feed, heard)| match feed {
+            Feed::Kind { .. } => heard.answered,
+            Feed::Secret { .. } => heard.answered || heard.trouble.as_ref().is_some_and(is_said),
+        });
+        let mut problems: Vec<Problem> = self.feeds.iter().filter_map(trouble).collect();
+        problems.extend(self.problems.values().flatten().cloned());
+        Snapshot {
+            resources: self.resources.clone(),
+            problems,
+            unreadable: self.feeds.iter().filter_map(unreadable).collect(),
+            is_complete: self.is_complete,
+        }
+    }
+}
+
+/// A `ClusterConfig` belongs to whoever rules the cluster, who may keep it to himself; and Promotions matter to those alone who
+/// have Git forges tell of pull requests.
+fn is_optional(feed: &Feed) -> bool {
+    matches!(feed.kind(), Kind::ClusterConfig | Kind::Promotion)
+}
+
+fn is_forbidden(failure: &Failure) -> bool {
+    matches!(failure, Failure::Forbidden(_))
+}
+
+/// Whether the API server said so itself.
+fn is_said(failure: &Failure) -> bool {
+    !matches!(failure, Failure::Unreachable(_))
+}
+
+fn trouble((feed, heard): (&Feed, &Heard)) -> Option<Problem> {
+    let failure = heard.trouble.as_ref()?;
+    let (message, kind) = match failure {
+        Failure::NotFound => (
+            "do not exist there; it is tried again until they do".to_owned(),
+            ProblemKind::Warning,
+        ),
+        _ if is_optional(feed) && is_forbidden(failure) => (
+            format!("are left out, and asked for again: {failure}"),
+            ProblemKind::Warning,
+        ),
+        _ if heard.answered => (
+            format!("cannot be followed at the moment, and what was known stays in force: {failure}"),
+            ProblemKind::Error,
+        ),
+        _ => (
+            format!("cannot be read, which is tried again until it works: {failure}"),
+            ProblemKind::Error,
+        ),
+    };
+    let origin = Origin::ApiServer {
+        what: feed.to_string().into(),
+    };
+    Some(Problem { origin, message, kind })
+}
+
+/// A Secret of which nobody can tell what it says. While the API server cannot be reached at all nobody can see that either.
+fn unreadable((feed, heard): (&Feed, &Heard)) -> Option<(ResourceKey, String)> {
+    let Feed::Secret { namespace, name } = feed else {
+        return None;
+    };
+    let key = ResourceKey {
+        kind: Kind::Secret,
+        namespace: Some(namespace.clone()),
+        name: name.clone(),
+    };
+    match &heard.trouble {
+        Some(failure) if is_said(failure) => Some((key, failure.to_string())),
+        None | Some(_) if !heard.answered => Some((key, "it has not been read yet".to_owned())),
+        None | Some(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

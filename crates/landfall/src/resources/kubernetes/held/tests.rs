@@ -1,0 +1,192 @@
+use serde_json::{Value, json};
+
+use super::super::object::{Object, Unread, read};
+use super::*;
+
+fn kind(kind: Kind) -> Feed {
+    Feed::Kind { kind, namespace: None }
+}
+
+fn hook() -> Feed {
+    Feed::Secret {
+        namespace: "shop".to_owned(),
+        name: "hook".to_owned(),
+    }
+}
+
+fn object(kind: Kind, name: &str, extra: Value) -> Read {
+    let mut object = json!({ "metadata": { "name": name, "namespace": "shop" } });
+    object
+        .as_object_mut()
+        .unwrap()
+        .extend(extra.as_object().unwrap().clone());
+    read(kind, serde_json::from_value::<Object<Unread>>(object).unwrap())
+}
+
+fn warehouse(name: &str, image: &str) -> Read {
+    let spec = json!({ "interval": "5m0s", "subscriptions": [{ "image": { "repoURL": image } }] });
+    object(Kind::Warehouse, name, json!({ "spec": spec }))
+}
+
+fn malformed(name: &str) -> Read {
+    object(Kind::Warehouse, name, json!({ "spec": { "interval": [] } }))
+}
+
+fn project() -> Read {
+    let receivers = json!([
+        { "name": "hub", "dockerhub": { "secretRef": { "name": "hook" } } },
+        { "name": "odd" },
+    ]);
+    object(
+        Kind::ProjectConfig,
+        "shop",
+        json!({ "spec": { "webhookReceivers": receivers } }),
+    )
+}
+
+fn secret(value: &str) -> Read {
+    object(Kind::Secret, "hook", json!({ "data": { "secret": value } }))
+}
+
+fn held(feeds: &[Feed]) -> Held {
+    let mut held = Held::default();
+    for feed in feeds {
+        held.add(feed.clone());
+    }
+    held
+}
+
+/// The names of resources, and the problems.
+fn said(held: &mut Held) -> (Vec<String>, Vec<String>) {
+    let snapshot = held.snapshot();
+    (
+        snapshot.resources.keys().map(ToString::to_string).collect(),
+        snapshot.problems.iter().map(ToString::to_string).collect(),
+    )
+}
+
+fn forbidden() -> Failure {
+    Failure::Forbidden("no".to_owned())
+}
+
+#[test]
+fn it_is_complete_when_every_feed_has_answered_and_stays_so() {
+    let (warehouses, projects) = (kind(Kind::Warehouse), kind(Kind::ProjectConfig));
+    let mut held = held(&[warehouses.clone(), projects.clone(), kind(Kind::ClusterConfig)]);
+    for (feed, report, complete) in [
+        (warehouses.clone(), Report::Listed(vec![warehouse("api", "a/b")]), false),
+        (kind(Kind::ClusterConfig), Report::Trouble(Failure::NotFound), false),
+        (
+            projects.clone(),
+            Report::Trouble(Failure::Unreachable("down".into())),
+            false,
+        ),
+        (projects.clone(), Report::Trouble(forbidden()), false),
+        (projects, Report::Listed(vec![]), true),
+        (warehouses, Report::Trouble(Failure::Unreachable("down".into())), true),
+    ] {
+        let shown = format!("{feed}: {report:?}");
+        assert!(held.take(&feed, report), "{shown}");
+        assert_eq!(held.snapshot().is_complete, complete, "{shown}");
+    }
+}
+
+#[test]
+fn a_clusterconfig_that_nobody_may_see_is_none() {
+    let feed = kind(Kind::ClusterConfig);
+    let mut held = held(std::slice::from_ref(&feed));
+    held.take(&feed, Report::Trouble(forbidden()));
+    assert!(held.snapshot().is_complete);
+}
+
+#[test]
+fn what_is_not_listed_any_more_is_gone_and_what_cannot_be_listed_stays() {
+    let feed = kind(Kind::Warehouse);
+    let mut held = held(std::slice::from_ref(&feed));
+    held.take(
+        &feed,
+        Report::Listed(vec![warehouse("api", "a/b"), warehouse("web", "a/c")]),
+    );
+    for (report, changed, names) in [
+        (
+            Report::Changed(Box::new(warehouse("api", "a/b"))),
+            false,
+            vec!["api", "web"],
+        ),
+        (
+            Report::Trouble(Failure::Unreachable("down".into())),
+            true,
+            vec!["api", "web"],
+        ),
+        (Report::Trouble(Failure::NotFound), true, vec!["api", "web"]),
+        (Report::Well, true, vec!["api", "web"]),
+        (Report::Well, false, vec!["api", "web"]),
+        (Report::Listed(vec![warehouse("web", "a/c")]), true, vec!["web"]),
+        (Report::Gone(warehouse("web", "a/c").key), true, vec![]),
+    ] {
+        let shown = format!("{report:?}");
+        assert_eq!(held.take(&feed, report), changed, "{shown}");
+        let names: Vec<String> = names.iter().map(|name| format!("Warehouse shop/{name}")).collect();
+        assert_eq!(said(&mut held).0, names, "{shown}");
+    }
+}
+
+#[test]
+fn a_malformed_object_is_named_and_what_it_said_before_stays_in_force() {
+    let feed = kind(Kind::Warehouse);
+    let mut held = held(std::slice::from_ref(&feed));
+    held.take(&feed, Report::Listed(vec![warehouse("api", "a/b"), malformed("bad")]));
+    held.take(&feed, Report::Changed(Box::new(malformed("api"))));
+    let (names, problems) = said(&mut held);
+    assert_eq!(names, ["Warehouse shop/api"]);
+    assert_eq!(problems.len(), 2, "{problems:?}");
+    assert!(
+        problems[0].ends_with("; what it said before stays in force"),
+        "{problems:?}"
+    );
+    assert!(problems[1].ends_with("; it is left out"), "{problems:?}");
+    held.take(
+        &feed,
+        Report::Listed(vec![warehouse("api", "a/b"), warehouse("bad", "a/c")]),
+    );
+    let names = vec!["Warehouse shop/api".to_owned(), "Warehouse shop/bad".to_owned()];
+    assert_eq!(said(&mut held), (names, vec![]));
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_keeps_what_it_said_and_says_so() {
+    let (projects, hook) = (kind(Kind::ProjectConfig), hook());
+    let mut held = held(std::slice::from_ref(&projects));
+    held.take(&projects, Report::Listed(vec![project()]));
+    assert_eq!(held.named_secrets("system"), BTreeSet::from([hook.clone()]));
+    held.add(hook.clone());
+    let key = secret("czE=").key;
+    for (report, doubt, known) in [
+        (None, Some("it has not been read yet"), false),
+        (
+            Some(Report::Trouble(forbidden())),
+            Some("the API server refuses: no"),
+            false,
+        ),
+        (Some(Report::Listed(vec![secret("czE=")])), None, true),
+        (Some(Report::Trouble(Failure::Unreachable("down".into()))), None, true),
+        (
+            Some(Report::Trouble(forbidden())),
+            Some("the API server refuses: no"),
+            true,
+        ),
+        (Some(Report::Listed(vec![])), None, false),
+    ] {
+        let shown = format!("{report:?}");
+        if let Some(report) = report {
+            held.take(&hook, report);
+        }
+        let snapshot = held.snapshot();
+        assert_eq!(snapshot.unreadable.get(&key).map(String::as_str), doubt, "{shown}");
+        assert_eq!(snapshot.resources.contains_key(&key), known, "{shown}");
+    }
+    held.take(&hook, Report::Listed(vec![secret("czE=")]));
+    held.remove(&hook);
+    assert_eq!(said(&mut held).0, ["ProjectConfig shop/shop"]);
+    assert!(!held.take(&hook, Report::Listed(vec![secret("czE=")])));
+}

@@ -1,0 +1,10 @@
+//! Journeys through a Kubernetes API server: landfall takes its resources from there, and writes there what it has to say.
+
+mod cluster;
+mod delivery;
+mod fan_out;
+mod kargo;
+mod measure;
+mod outage;
+mod rights;
+mod secret;
