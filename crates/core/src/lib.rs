@@ -24,5 +24,6 @@ pub mod selection;
 pub mod silence;
 pub mod target;
 
+pub mod expression;
 pub mod go;
 pub mod semver;
