@@ -34,8 +34,12 @@ pub struct Intake {
 /// What the sender is told.
 #[derive(Debug)]
 pub enum Taken {
-    /// It is on the disk and will be followed up; so many targets want it.
-    Accepted { id: EntryId, matched: usize },
+    /// It is on the disk and will be followed up; so many targets of that kind want it.
+    Accepted {
+        id: EntryId,
+        matched: usize,
+        refreshes: &'static str,
+    },
     /// It is on the disk as a repetition of another one.
     Duplicate { id: EntryId, of: EntryId },
     /// It is on the disk, and nothing in it is of interest.
@@ -97,7 +101,11 @@ impl Intake {
             }
             (Ok(Acceptance::New(id)), Ok(contents)) => {
                 tell(id, peer, matched, &contents);
-                Taken::Accepted { id, matched }
+                let refreshes = contents
+                    .reports
+                    .first()
+                    .map_or("warehouse", |report| report.event.refreshes());
+                Taken::Accepted { id, matched, refreshes }
             }
             (Ok(Acceptance::Duplicate { id, of }), Ok(_)) => Taken::Duplicate { id, of },
             (Ok(Acceptance::Recorded(id)), Ok(_)) => Taken::Ignored { id, reason: aside },

@@ -12,7 +12,7 @@ use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use landfall_core::event::Event;
 use landfall_core::journal::{Retention, RetryPolicy};
-use landfall_core::matcher::Explanation;
+use landfall_core::matcher::{Explanation, Line};
 use landfall_core::refresh::{Extent, Occasion, Plan};
 use landfall_core::repository::Repository;
 use landfall_core::target::Target;
@@ -303,22 +303,11 @@ impl Pipeline {
 fn hints_by_target(events: &[Event], explanations: &[Explanation]) -> Vec<(Target, Vec<Hint>)> {
     let mut targets: BTreeMap<&Target, Vec<Hint>> = BTreeMap::new();
     for (event, explanation) in events.iter().zip(explanations) {
-        let hint = match event {
-            Event::ArtifactPushed(pushed) => Hint {
-                repository: Repository::Image(pushed.repository.clone()),
-                tag: pushed.tag.clone(),
-                claimed: pushed.digest.clone(),
-            },
-            Event::GitRefPushed(pushed) => Hint {
-                repository: Repository::Git(pushed.repository.clone()),
-                tag: None,
-                claimed: None,
-            },
-        };
-        for target in explanation.wanted_by() {
-            let hints = targets.entry(target).or_default();
-            if !hints.contains(&hint) {
-                hints.push(hint.clone());
+        for line in explanation.lines.iter().filter(|line| line.wanted) {
+            let hint = hint(event, line);
+            for target in &line.targets {
+                let hints = targets.entry(target).or_default();
+                hints.extend(hint.clone().filter(|hint| !hints.contains(hint)));
             }
         }
     }
@@ -326,6 +315,23 @@ fn hints_by_target(events: &[Event], explanations: &[Explanation]) -> Vec<(Targe
         .into_iter()
         .map(|(target, hints)| (target.clone(), hints))
         .collect()
+}
+
+/// Where to look because of an event, by the name that the wish has for the repository; nowhere because of a pull request.
+fn hint(event: &Event, line: &Line) -> Option<Hint> {
+    match event {
+        Event::ArtifactPushed(pushed) => Some(Hint {
+            repository: Repository::Image(pushed.repository.clone()),
+            tag: pushed.tag.clone(),
+            claimed: pushed.digest.clone(),
+        }),
+        Event::GitRefPushed(pushed) => Some(Hint {
+            repository: Repository::Git(line.named.as_ref().unwrap_or(&pushed.repository).clone()),
+            tag: None,
+            claimed: None,
+        }),
+        Event::PullRequestClosed { .. } => None,
+    }
 }
 
 /// Where the waiting work wants to look, each with the time since which a look counts: the latest at which any of it became

@@ -57,6 +57,9 @@ impl Reconfigurer {
         let in_force = self.pipeline.live.load_full();
         let before = &in_force.warehouses;
         for loaded in snapshot.resources.values() {
+            if let Resource::Promotion(promotion) = &loaded.resource {
+                index.add_promotion(promotion);
+            }
             if let Resource::Warehouse(warehouse) = &loaded.resource {
                 let target = target_of(warehouse);
                 let (record, mut occasion) = self.note_warehouse(loaded, warehouse, &mut changes, now);

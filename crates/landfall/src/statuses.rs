@@ -105,11 +105,13 @@ impl Statuses {
 
 /// The resource behind a target.
 pub fn key_of(target: &Target) -> ResourceKey {
-    match target {
-        Target::Warehouse { namespace, name } => ResourceKey {
-            kind: Kind::Warehouse,
-            namespace: Some(namespace.clone()),
-            name: name.clone(),
-        },
+    let (kind, namespace, name) = match target {
+        Target::Warehouse { namespace, name } => (Kind::Warehouse, namespace, name),
+        Target::Promotion { namespace, name } => (Kind::Promotion, namespace, name),
+    };
+    ResourceKey {
+        kind,
+        namespace: Some(namespace.clone()),
+        name: name.clone(),
     }
 }

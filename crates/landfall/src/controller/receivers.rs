@@ -44,7 +44,7 @@ pub fn derive(snapshot: &Snapshot, settings: &Settings) -> Vec<Derived> {
                 (&config.webhook_receivers, Some(project), project)
             }
             Resource::ClusterConfig(config) => (&config.webhook_receivers, None, settings.system_namespace.as_str()),
-            Resource::Warehouse(_) | Resource::Secret(_) | Resource::ConfigMap(_) => continue,
+            Resource::Warehouse(_) | Resource::Promotion(_) | Resource::Secret(_) | Resource::ConfigMap(_) => continue,
         };
         let key = loaded.resource.key();
         let refresh_token = loaded.resource.refresh_token().map(str::to_owned);

@@ -86,7 +86,7 @@ impl Pipeline {
         next
     }
 
-    /// Settles the work of a target that exists no more: there is nothing left to bring up to date.
+    /// Settles the work of a target that exists no more, or that nothing here can refresh: there is nothing left to do.
     pub(super) async fn settle_for_nobody(&self, target: &Target, waiting: &[WaitingWork], began: Timestamp) {
         if waiting.is_empty() {
             return;
@@ -99,7 +99,7 @@ impl Pipeline {
                     .work
                     .clone()
                     .after(attempt, Outcome::Effected, now(), 0.0, &self.rules.retries);
-                let outcome = format!("{target} exists no more");
+                let outcome = nothing_to_do(target);
                 let record = AttemptRecord {
                     attempt,
                     began,
@@ -218,6 +218,14 @@ impl Pipeline {
                 tracing::error!(%target, %entry, reason, "a delivery was given up; see `landfall deliveries list --dead`");
             }
         }
+    }
+}
+
+/// Why there is nothing to do for a target that no refresh is known for.
+fn nothing_to_do(target: &Target) -> String {
+    match target {
+        Target::Warehouse { .. } => format!("{target} exists no more"),
+        Target::Promotion { .. } => format!("there is nothing to do for {target} without an API server"),
     }
 }
 

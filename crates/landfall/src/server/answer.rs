@@ -140,8 +140,8 @@ impl Answer {
 /// Kargo's way: an object with `msg` or `error`, and a newline.
 fn json(status: StatusCode, answer: &Answer) -> Response<Body> {
     let body = match answer {
-        Answer::Taken(Taken::Accepted { matched, .. }) => {
-            serde_json::json!({ "msg": format!("refreshed {matched} warehouse(s)") })
+        Answer::Taken(Taken::Accepted { matched, refreshes, .. }) => {
+            serde_json::json!({ "msg": format!("refreshed {matched} {refreshes}(s)") })
         }
         Answer::Taken(Taken::Duplicate { of, .. }) => {
             serde_json::json!({ "msg": format!("duplicate of delivery {of}") })
