@@ -58,6 +58,7 @@ impl Intake {
         }
         if delivery.secret() == Some(SecretAge::Previous) {
             let receiver = delivery.receiver();
+            self.metrics.previous_secrets.shown(receiver, now());
             tracing::warn!(%receiver, "a delivery shows the previous secret; its sender is still to be told the new one");
         }
         let read = receiver::read(&delivery);

@@ -31,7 +31,11 @@ pub fn of_options(receiver: &Receiver, request: &Unverified) -> Result<Option<Ha
         | Sender::Quay
         | Sender::AliyunAcr
         | Sender::Azure
-        | Sender::EventBridge => return Ok(None),
+        | Sender::EventBridge
+        | Sender::Gitea
+        | Sender::GitLab
+        | Sender::Bitbucket
+        | Sender::Artifactory => return Ok(None),
     }
     receiver.proof.of(request)?;
     let origin = request.header("webhook-request-origin").unwrap_or_default();

@@ -99,6 +99,20 @@ impl<'a> Object<'a> {
         }
     }
 
+    /// Whether the field says `true`; one that is absent or `null` does not.
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Malformed> {
+        match self.field(name) {
+            None => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(other) => Err(self.wrong(name, "true or false", other)),
+        }
+    }
+
+    /// How many items a list field has, `null`s among them counted.
+    pub(super) fn count(&self, name: &str) -> usize {
+        self.field(name).and_then(Value::as_array).map_or(0, Vec::len)
+    }
+
     /// Whether the field is there and not `null`.
     pub(super) fn has(&self, name: &str) -> bool {
         self.field(name).is_some()

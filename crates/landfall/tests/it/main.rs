@@ -18,6 +18,7 @@ mod limits;
 mod manifests;
 mod map;
 mod mirrors;
+mod receivers;
 mod requests;
 mod retries;
 mod secrets;
