@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::controller::receivers::Settings;
 use crate::controller::warehouse::Discovery;
 use crate::discovery::Catalogs;
-use crate::intake::Intake;
+use crate::intake::{Evaluators, Intake};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::pipeline::{Pipeline, Rules};
@@ -147,6 +147,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         dedupe_window: config.dedupe_window,
         metrics: metrics.clone(),
         pace,
+        evaluators: Evaluators::default(),
     };
     let stopped = stopped()?;
     phase.send_replace(Phase::Serving);

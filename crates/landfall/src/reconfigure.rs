@@ -51,7 +51,7 @@ impl Reconfigurer {
                 tracing::warn!(
                     receiver = name,
                     problem,
-                    "a receiver is reached by its current secret alone"
+                    "a receiver can be reached, and something is wrong with it all the same"
                 );
             }
         }
@@ -76,6 +76,7 @@ impl Reconfigurer {
                     occasion = Some(Occasion::SpecChanged);
                 }
                 changes.wish(&target, warehouse, &record, occasion, now);
+                index.describe(&target, &warehouse.metadata.labels);
                 index.add(&target, &warehouse.subscriptions);
                 let live = LiveWarehouse {
                     warehouse: Arc::new(warehouse.clone()),

@@ -56,6 +56,11 @@ impl Budget {
         self.spend(1 + bytes / 64)
     }
 
+    /// Pays for what a function of the environment does with a text of so many bytes.
+    pub(crate) fn pay_for(&mut self, bytes: usize) -> Result<(), ExpressionError> {
+        self.write(bytes.saturating_mul(4))
+    }
+
     /// Pays for a text of so many bytes that is made.
     pub(super) fn write(&mut self, bytes: usize) -> Result<(), ExpressionError> {
         self.read(bytes)?;

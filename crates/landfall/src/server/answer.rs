@@ -8,7 +8,7 @@ use landfall_core::journal::EntryId;
 use landfall_core::receiver::Malformed;
 use landfall_core::receiver::handshake::Handshake;
 
-use crate::intake::Taken;
+use crate::intake::{ActionResult, Taken};
 
 /// Everything that a request can come to.
 #[derive(Debug)]
@@ -75,6 +75,7 @@ impl Answer {
             Self::Taken(Taken::Accepted { id, .. } | Taken::Duplicate { id, .. } | Taken::Ignored { id, .. }) => {
                 Some(*id)
             }
+            Self::Taken(Taken::Evaluated(answers)) => answers.id,
             _ => None,
         }
     }
@@ -85,6 +86,7 @@ impl Answer {
             Self::Taken(Taken::Accepted { .. }) => "accepted",
             Self::Taken(Taken::Duplicate { .. }) => "duplicate",
             Self::Taken(Taken::Ignored { .. }) => "ignored",
+            Self::Taken(Taken::Evaluated(answers)) => answers.outcome,
             Self::Taken(Taken::Malformed(_)) => "malformed",
             Self::Taken(Taken::Unavailable) => "unavailable",
             Self::Greeted(_) => "greeted",
@@ -101,6 +103,11 @@ impl Answer {
 
     fn status(&self) -> StatusCode {
         match self {
+            // As Kargo has it, although no other attempt would fare better.
+            Self::Taken(Taken::Evaluated(answers)) if answers.results.iter().any(ActionResult::is_error) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+            Self::Taken(Taken::Evaluated(_)) => StatusCode::OK,
             Self::Taken(Taken::Accepted { .. } | Taken::Duplicate { .. } | Taken::Ignored { .. })
             | Self::Greeted(_) => StatusCode::OK,
             Self::Taken(Taken::Malformed(_)) | Self::NoSuchType(_) | Self::Broken => StatusCode::BAD_REQUEST,
@@ -117,7 +124,7 @@ impl Answer {
     fn words(&self) -> String {
         match self {
             Self::Taken(Taken::Accepted { .. }) => "Webhook received and processing".to_owned(),
-            Self::Greeted(_) => String::new(),
+            Self::Greeted(_) | Self::Taken(Taken::Evaluated(_)) => String::new(),
             Self::Taken(Taken::Duplicate { of, .. }) => format!("Webhook received before, as delivery {of}"),
             Self::Taken(Taken::Ignored { reason, .. }) => format!("Webhook ignored: {reason}"),
             Self::Taken(Taken::Malformed(Malformed::Payload(problem))) => {
@@ -142,6 +149,11 @@ fn json(status: StatusCode, answer: &Answer) -> Response<Body> {
     let body = match answer {
         Answer::Taken(Taken::Accepted { matched, refreshes, .. }) => {
             serde_json::json!({ "msg": format!("refreshed {matched} {refreshes}(s)") })
+        }
+        // The order of the fields is Kargo's, so this is no `Value`, which would sort them.
+        Answer::Taken(Taken::Evaluated(answers)) => {
+            let results = serde_json::to_string(&answers.results).unwrap_or_default();
+            return respond(status, "application/json", format!("{{\"results\":{results}}}\n"));
         }
         Answer::Taken(Taken::Duplicate { of, .. }) => {
             serde_json::json!({ "msg": format!("duplicate of delivery {of}") })

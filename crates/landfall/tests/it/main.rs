@@ -12,6 +12,7 @@ mod commands;
 mod credentials;
 mod deploy;
 mod door;
+mod generic;
 mod journal;
 mod kill;
 mod limits;
