@@ -163,6 +163,33 @@ fn a_request_refreshes_what_its_expressions_choose() {
     );
 }
 
+/// What was asked for is done whenever the process is killed: before it was matched, before it was begun, or in the midst of it.
+#[test]
+fn what_was_asked_for_survives_a_kill() {
+    let registry = quiet_registry();
+    let mut uploader = Uploader::new(registry.host());
+    uploader.put_image("shop/api", "1.0.0", &ImageSpec::new("0")).unwrap();
+    let mut world = World::start();
+    configure(
+        &world,
+        &json!([action("", json!([{ "kind": "Warehouse", "name": "api" }]))]),
+    );
+    warehouse(&world, "api", &format!("{}/shop/api", registry.host()), &json!({}));
+    let path = path(&world);
+    for round in 1..=5 {
+        let tag = format!("1.{round}.0");
+        let pushed = uploader
+            .put_image("shop/api", &tag, &ImageSpec::new(tag.as_str()))
+            .unwrap();
+        let told = post(&world, &path, "");
+        assert_eq!(told.status, 200, "{}", told.text());
+        world.landfall.kill9().unwrap();
+        world.landfall.restart().unwrap();
+        world.best("api", &tag, &pushed);
+        world.done(&delivery_id(&told));
+    }
+}
+
 #[test]
 fn what_has_no_answer_fails_alone_and_is_no_reason_to_stop() {
     let world = World::start();
