@@ -1,5 +1,6 @@
 //! Decides whether a request was sent by whom it claims: the only way from bytes to a delivery. It must not know sockets.
 
+use crate::receiver::generic::Asked;
 use crate::receiver::host::authority;
 use crate::receiver::{Receiver, ReceiverName, Sender};
 use crate::secret::SecretAge;
@@ -49,6 +50,8 @@ pub struct Delivery {
     registry: Option<String>,
     virtual_repository: Option<String>,
     body: Vec<u8>,
+    /// The request as a generic receiver's expressions see it.
+    asked: Option<Asked>,
 }
 
 /// Which of the two doors a delivery came through; the peers differ in what they insist on.
@@ -71,6 +74,7 @@ impl Delivery {
             entrance: receiver.entrance(),
             secret,
             registry,
+            asked: receiver.actions().map(|actions| Asked::new(actions, &request)),
             virtual_repository: receiver.virtual_repository().map(str::to_owned),
             headers: request.headers.into_iter().map(presentable).collect(),
             body: request.body,
@@ -114,6 +118,11 @@ impl Delivery {
         let kept = |given: &str| given == name && KEPT_HEADERS.contains(&given);
         let value = self.headers.iter().find(|(given, _)| kept(given));
         value.map(|(_, value)| value.as_str()).unwrap_or_default()
+    }
+
+    /// The request as expressions see it, where its receiver has any.
+    pub(crate) fn asked(&self) -> Option<&Asked> {
+        self.asked.as_ref()
     }
 
     /// Headers fit to be kept and shown: a value that could be a secret is replaced.

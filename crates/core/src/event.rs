@@ -1,5 +1,7 @@
 //! Says what can happen at a sender: the events that deliveries yield, in the project's own terms.
 
+mod request;
+
 use std::borrow::Cow;
 
 use jiff::Timestamp;
@@ -7,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Digest, Tag};
 use crate::repository::{GitRepository, ImageRepository};
+
+pub use request::RefreshRequested;
 
 /// One thing that happened. It is a hint where to look and never a fact: nothing of it is written to a target.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +25,8 @@ pub enum Event {
         /// Its page, as the sender writes it. It is compared as it stands.
         url: String,
     },
+    /// A generic receiver's action asks for resources to be looked at.
+    RefreshRequested(RefreshRequested),
 }
 
 /// A push to one repository of a registry.
@@ -112,12 +118,13 @@ impl GitRefPushed {
 }
 
 impl Event {
-    /// The repository in canonical form, for people and logs; of a pull request, its page.
+    /// The repository in canonical form, for people and logs; of a pull request, its page; empty where there is neither.
     pub fn repository(&self) -> &str {
         match self {
             Self::ArtifactPushed(pushed) => pushed.repository.as_str(),
             Self::GitRefPushed(pushed) => pushed.repository.as_str(),
             Self::PullRequestClosed { url } => url,
+            Self::RefreshRequested(_) => "",
         }
     }
 
@@ -126,6 +133,7 @@ impl Event {
         match self {
             Self::ArtifactPushed(_) | Self::GitRefPushed(_) => "warehouse",
             Self::PullRequestClosed { .. } => "promotion",
+            Self::RefreshRequested(_) => "resource",
         }
     }
 
@@ -135,15 +143,17 @@ impl Event {
             Self::ArtifactPushed(pushed) => (pushed.repository.registry_host(), pushed.repository.path()),
             Self::GitRefPushed(pushed) => of_url(pushed.repository.as_str()),
             Self::PullRequestClosed { url } => of_url(url),
+            Self::RefreshRequested(_) => ("", Cow::Borrowed("")),
         }
     }
 
-    /// What was pushed within the repository: a tag, refs, or nothing that was told.
+    /// What was pushed within the repository: a tag, refs, or nothing that was told; or which resources are asked for.
     pub fn subject(&self) -> String {
         match self {
             Self::ArtifactPushed(pushed) => pushed.tag.as_ref().map(ToString::to_string).unwrap_or_default(),
             Self::GitRefPushed(pushed) => pushed.refs.join(", "),
             Self::PullRequestClosed { .. } => String::new(),
+            Self::RefreshRequested(request) => request.to_string(),
         }
     }
 }

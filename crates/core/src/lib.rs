@@ -26,6 +26,6 @@ pub mod silence;
 pub mod target;
 
 pub mod commit;
-
+pub mod expression;
 pub mod go;
 pub mod semver;

@@ -2,20 +2,22 @@
 //! must not know how events come in, nor what a refresh does.
 
 mod filter;
+mod requested;
 mod waiting;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::event::Event;
+use crate::event::{Event, RefreshRequested};
 use crate::go::regexp::Patterns;
 use crate::receiver::Reach;
 use crate::repository::{GitRepository, Repository};
 use crate::resource::{Promotion, Source, SubscriptionSpec};
-use crate::target::Target;
+use crate::target::{IndexKey, Target};
 use filter::Filter;
+use requested::Selectable;
 use waiting::Waiting;
 
 /// Every subscription, by the repository that it names.
@@ -27,6 +29,7 @@ pub struct Index {
     everywhere: Groups,
     by_project: HashMap<String, Groups>,
     waiting: Waiting,
+    selectable: Selectable,
     subscriptions: usize,
 }
 
@@ -49,6 +52,7 @@ pub struct IndexBuilder {
     /// By project; `None` is everywhere.
     groups: HashMap<Option<String>, Grouping>,
     waiting: Waiting,
+    selectable: Selectable,
     subscriptions: usize,
 }
 
@@ -66,6 +70,11 @@ impl IndexBuilder {
         &mut self.patterns
     }
 
+    /// Notes that a target exists and which labels it has, for whoever asks for it by these or by its name.
+    pub fn describe(&mut self, target: &Target, labels: &BTreeMap<String, String>) {
+        self.selectable.add(target, labels);
+    }
+
     /// Adds the subscriptions of a target. Those that name no repository are not indexed: no event can reach them.
     pub fn add(&mut self, target: &Target, subscriptions: &[SubscriptionSpec]) {
         let mut wishes: HashMap<Repository, Vec<(String, Arc<Filter>)>> = HashMap::new();
@@ -74,6 +83,8 @@ impl IndexBuilder {
             let Some(repository) = repository_of(&subscription.source) else {
                 continue;
             };
+            self.selectable
+                .add_index(target, IndexKey::SubscribedUrls, repository.as_str());
             let text = format!("{:?}", subscription.source);
             let filter = self
                 .compiled
@@ -103,6 +114,14 @@ impl IndexBuilder {
 
     /// Adds the pull requests that a Promotion waits for, if there are any.
     pub fn add_promotion(&mut self, promotion: &Promotion) {
+        let target = Target::Promotion {
+            namespace: promotion.metadata.namespace.clone().unwrap_or_default(),
+            name: promotion.metadata.name.clone(),
+        };
+        self.selectable.add(&target, &promotion.metadata.labels);
+        for url in promotion.awaited_pull_requests() {
+            self.selectable.add_index(&target, IndexKey::PullRequestUrl, url);
+        }
         self.waiting.add(promotion);
     }
 
@@ -124,6 +143,7 @@ impl IndexBuilder {
             everywhere,
             by_project,
             waiting: self.waiting,
+            selectable: self.selectable,
             subscriptions: self.subscriptions,
         }
     }
@@ -198,9 +218,14 @@ impl Index {
     /// How many targets within `reach` want the event; `None` where nothing subscribes to its repository, whatever it
     /// wishes there, and no Promotion waits for it. This is all that a request waits for.
     pub fn interest(&self, event: &Event, reach: &Reach) -> Option<usize> {
-        if let Event::PullRequestClosed { url } = event {
-            let waiting = self.waiting.targets(url, reach).count();
-            return (waiting > 0).then_some(waiting);
+        match event {
+            Event::PullRequestClosed { url } => {
+                let waiting = self.waiting.targets(url, reach).count();
+                return (waiting > 0).then_some(waiting);
+            }
+            // That nobody is asked for is worth an explanation.
+            Event::RefreshRequested(request) => return Some(self.selectable.count(request, reach)),
+            Event::ArtifactPushed(_) | Event::GitRefPushed(_) => {}
         }
         let groups = self.groups(event, reach);
         let wanted = |group: &&Group| group.filters.iter().any(|filter| filter.verdict(event).is_ok());
@@ -218,10 +243,17 @@ impl Index {
         self.interest(event, reach).unwrap_or_default()
     }
 
+    /// The targets within `reach` that a request of a generic receiver chooses, each once.
+    pub fn chosen(&self, request: &RefreshRequested, reach: &Reach) -> BTreeSet<&Target> {
+        self.selectable.chosen(request, reach)
+    }
+
     /// The verdict on every subscription within `reach` to the event's repository.
     pub fn explain(&self, event: &Event, reach: &Reach) -> Explanation {
-        if let Event::PullRequestClosed { url } = event {
-            return self.waiting.explain(url, reach);
+        match event {
+            Event::PullRequestClosed { url } => return self.waiting.explain(url, reach),
+            Event::RefreshRequested(request) => return self.selectable.explain(request, reach),
+            Event::ArtifactPushed(_) | Event::GitRefPushed(_) => {}
         }
         let mut lines = Vec::new();
         for (named, groups) in self.groups(event, reach) {
@@ -259,7 +291,7 @@ impl Index {
                 .enumerate()
                 .map(|(place, name)| (Some(name).filter(|_| place > 0), Repository::Git(name.clone())))
                 .collect(),
-            Event::PullRequestClosed { .. } => Vec::new(),
+            Event::PullRequestClosed { .. } | Event::RefreshRequested(_) => Vec::new(),
         };
         let groups = named
             .into_iter()

@@ -1,9 +1,13 @@
 //! Names what a refresh is for: the resources that landfall refreshes or updates, as a closed set.
 
+mod criteria;
+
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+pub use criteria::{Criteria, IndexKey, IndexOperator, IndexRequirement, LabelOperator, LabelRequirement, TargetKind};
 
 /// A resource to refresh or update.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -16,7 +16,7 @@ use crate::controller::publisher::Publisher;
 use crate::controller::receivers::Settings;
 use crate::controller::warehouse::Discovery;
 use crate::discovery::Catalogs;
-use crate::intake::Intake;
+use crate::intake::{Evaluators, Intake};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::pipeline::{Effect, Pipeline, Rules};
@@ -165,6 +165,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         dedupe_window: config.dedupe_window,
         metrics: metrics.clone(),
         pace,
+        evaluators: Evaluators::default(),
     };
     let stopped = stopped()?;
     let address = listener.as_ref().map(|listener| listener.address);

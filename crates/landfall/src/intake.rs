@@ -1,5 +1,7 @@
 //! Takes a delivery in: reads it, counts whom it is for, and writes it to the journal before anyone is answered.
 
+mod generic;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +10,15 @@ use arc_swap::ArcSwap;
 use landfall_core::delivery::{Delivery, Entrance, Kept};
 use landfall_core::journal::{DedupeKey, EntryId};
 use landfall_core::pace::Pace;
-use landfall_core::receiver::{self, Contents, Malformed, Reach};
+use landfall_core::receiver::{self, Contents, Malformed, Reach, Sender};
 use landfall_core::secret::SecretAge;
 use tokio::sync::Notify;
 
 use crate::clock::now;
 use crate::live::Live;
 use crate::metrics::Metrics;
+pub use generic::{ActionResult, Answers, Evaluators};
+
 use crate::store::{Acceptance, NewEntry, NewReport, Recorded, Store, StoreError};
 
 /// Stages 2 to 4 of the sentence, for both doors.
@@ -29,6 +33,8 @@ pub struct Intake {
     pub metrics: Metrics,
     /// How fast deliveries of the door by type are followed up; absent where nothing limits that.
     pub pace: Option<Pace>,
+    /// Where the expressions of generic receivers are evaluated.
+    pub evaluators: Evaluators,
 }
 
 /// What the sender is told.
@@ -44,6 +50,8 @@ pub enum Taken {
     Duplicate { id: EntryId, of: EntryId },
     /// It is on the disk, and nothing in it is of interest.
     Ignored { id: EntryId, reason: String },
+    /// It came to a generic receiver, and so much became of each action.
+    Evaluated(Answers),
     /// It cannot be read; a record was kept if that was possible.
     Malformed(Malformed),
     /// It is not on the disk. The sender is to try again.
@@ -61,7 +69,21 @@ impl Intake {
             self.metrics.previous_secrets.shown(receiver, now());
             tracing::warn!(%receiver, "a delivery shows the previous secret; its sender is still to be told the new one");
         }
+        if delivery.sender() == Sender::Generic {
+            return self.take_generic(delivery, reach, peer).await;
+        }
         let read = receiver::read(&delivery);
+        self.record(delivery, reach, peer, read).await
+    }
+
+    /// Writes down what was read of a delivery.
+    async fn record(
+        &self,
+        delivery: Delivery,
+        reach: Reach,
+        peer: SocketAddr,
+        read: Result<Contents, Malformed>,
+    ) -> Taken {
         let (mut interest, mut aside) = (None, String::new());
         let contents = match &read {
             Err(malformed) => Recorded::Malformed(malformed.to_string()),
@@ -75,8 +97,10 @@ impl Intake {
                 interest = interests
                     .filter_map(|report| live.index.interest(&report.event, &reach))
                     .reduce(|one, other| one + other);
+                let unique = (delivery.sender() == Sender::Generic).then(generic::never_the_same);
+                let content = unique.as_deref().unwrap_or(delivery.body());
                 let reports = contents.reports.iter().enumerate().map(|(position, report)| NewReport {
-                    key: DedupeKey::of(delivery.receiver(), report, delivery.body(), position),
+                    key: DedupeKey::of(delivery.receiver(), report, content, position),
                     event: report.event.clone(),
                 });
                 let reports = reports.collect();

@@ -322,6 +322,7 @@ impl Pipeline {
         waiting: Vec<WaitingWork>,
         turn: Turn,
     ) -> Wishes {
+        let extent = extent_of(&waiting, extent);
         let hints = hints(&waiting, turn.began, &self.rules.retries);
         let (discovery, credentials) = (discovery.clone(), self.live.load().credentials.clone());
         let looked_at = known.clone();
@@ -380,7 +381,8 @@ fn hints_by_target(events: &[Event], explanations: &[Explanation]) -> Vec<(Targe
         .collect()
 }
 
-/// Where to look because of an event, by the name that the wish has for the repository; nowhere because of a pull request.
+/// Where to look because of an event, by the name that the wish has for the repository; nowhere in particular because of
+/// a pull request, or of a request for all of a target.
 fn hint(event: &Event, line: &Line) -> Option<Hint> {
     match event {
         Event::ArtifactPushed(pushed) => Some(Hint {
@@ -393,7 +395,16 @@ fn hint(event: &Event, line: &Line) -> Option<Hint> {
             tag: None,
             claimed: None,
         }),
-        Event::PullRequestClosed { .. } => None,
+        Event::PullRequestClosed { .. } | Event::RefreshRequested(_) => None,
+    }
+}
+
+/// How much to look at: work that points nowhere asks for everything.
+fn extent_of(waiting: &[WaitingWork], extent: Extent) -> Extent {
+    if waiting.iter().any(|waiting| waiting.hints.is_empty()) {
+        extent.max(Extent::Full(Occasion::Requested))
+    } else {
+        extent
     }
 }
 

@@ -159,6 +159,7 @@ impl Reconfigurer {
                 }
                 Records::ApiServer(_) => warehouse.metadata.generation.unwrap_or_default(),
             };
+            index.describe(&target, &warehouse.metadata.labels);
             index.add(&target, &warehouse.subscriptions);
             let policies = match self.pipeline.effect {
                 Effect::Discover(_) => policies(warehouse, index.patterns()),

@@ -64,6 +64,7 @@ impl Filter {
                 Err("the push was to a Git repository".to_owned())
             }
             (Wish::Git { .. }, Event::ArtifactPushed(_)) => Err("the push was to a registry".to_owned()),
+            (_, Event::RefreshRequested(_)) => Err("nothing was pushed".to_owned()),
             (_, Event::PullRequestClosed { .. }) => Err("a pull request was closed, and nothing was pushed".to_owned()),
         }
     }

@@ -33,7 +33,8 @@ pub fn of_options(receiver: &Receiver, request: &Unverified) -> Result<Option<Ha
         | Sender::Gitea
         | Sender::GitLab
         | Sender::Bitbucket
-        | Sender::Artifactory => return Ok(None),
+        | Sender::Artifactory
+        | Sender::Generic => return Ok(None),
     }
     receiver.proof.of(request)?;
     let origin = request.header("webhook-request-origin").unwrap_or_default();

@@ -11,6 +11,7 @@ mod dockerhub;
 mod ecr;
 mod eventbridge;
 mod forge;
+pub mod generic;
 mod gitea;
 mod github;
 mod github_package;
@@ -67,6 +68,7 @@ pub struct Receiver {
     reach: Reach,
     has_previous_secret: bool,
     virtual_repository: Option<String>,
+    actions: Option<generic::Actions>,
 }
 
 impl Receiver {
@@ -81,6 +83,7 @@ impl Receiver {
             address: Some(SecretAge::Current),
             reach,
             virtual_repository: None,
+            actions: None,
         }
     }
 
@@ -88,6 +91,14 @@ impl Receiver {
     pub fn at_its_previous_path(self) -> Self {
         Self {
             address: Some(SecretAge::Previous),
+            ..self
+        }
+    }
+
+    /// The same receiver with what a generic one does.
+    pub fn with_actions(self, actions: generic::Actions) -> Self {
+        Self {
+            actions: Some(actions),
             ..self
         }
     }
@@ -123,6 +134,7 @@ impl Receiver {
             reach: Reach::Everywhere,
             has_previous_secret: false,
             virtual_repository: None,
+            actions: None,
         }
     }
 
@@ -139,6 +151,11 @@ impl Receiver {
     /// The door it stands behind.
     pub fn entrance(&self) -> Entrance {
         self.entrance
+    }
+
+    /// What it does, where it is generic.
+    pub(crate) fn actions(&self) -> Option<&generic::Actions> {
+        self.actions.as_ref()
     }
 
     /// Whose subscriptions its events may reach.
@@ -243,6 +260,7 @@ pub fn read(delivery: &Delivery) -> Result<Contents, Malformed> {
         Sender::GitLab => gitlab::read(delivery),
         Sender::Bitbucket => bitbucket::read(delivery),
         Sender::Artifactory => artifactory::read(delivery),
+        Sender::Generic => generic::read(delivery),
     }
 }
 

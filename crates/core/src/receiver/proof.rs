@@ -56,6 +56,7 @@ impl Proof {
             (Sender::Artifactory, _) => Self::Signature(SignatureHeader::JfrogEventAuth, secrets),
             (Sender::GitLab, _) => Self::Header("x-gitlab-token", secrets),
             (Sender::Harbor, _) => Self::Header("authorization", secrets),
+            (Sender::Generic, _) => Self::Path,
             (Sender::Distribution | Sender::Azure, Entrance::Type) => Self::Header("authorization", secrets),
             (Sender::DockerHub | Sender::Quay | Sender::AliyunAcr, Entrance::Type) => Self::QuerySecret(secrets),
             (Sender::CloudEvents | Sender::EventBridge, Entrance::Type) => Self::QueryOrHeader(secrets),

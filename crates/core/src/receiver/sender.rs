@@ -35,11 +35,13 @@ pub enum Sender {
     Bitbucket,
     /// JFrog Artifactory's webhooks, of which those of Docker repositories are read.
     Artifactory,
+    /// Anybody, described by expressions.
+    Generic,
 }
 
 impl Sender {
     /// Every sender that this version understands.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::DockerHub,
         Self::Distribution,
         Self::GitHub,
@@ -53,6 +55,7 @@ impl Sender {
         Self::GitLab,
         Self::Bitbucket,
         Self::Artifactory,
+        Self::Generic,
     ];
 
     /// The segment of the path door, which is also the field of a `ProjectConfig`'s receiver where Kargo has that sender.
@@ -71,6 +74,7 @@ impl Sender {
             Self::GitLab => "gitlab",
             Self::Bitbucket => "bitbucket",
             Self::Artifactory => "artifactory",
+            Self::Generic => "generic",
         }
     }
 
@@ -86,7 +90,7 @@ impl Sender {
             Self::Azure => Some("acr"),
             Self::CloudEvents => Some("cloudevents"),
             Self::EventBridge => Some("eventbridge"),
-            Self::Gitea | Self::GitLab | Self::Bitbucket | Self::Artifactory => None,
+            Self::Gitea | Self::GitLab | Self::Bitbucket | Self::Artifactory | Self::Generic => None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::fields::{FieldError, Fields, Place, Warning};
+use super::generic_action::{self, GenericAction};
 use super::metadata::{Metadata, is_dns_subdomain};
 
 /// The configuration of one project, named after it.
@@ -43,8 +44,8 @@ pub enum ReceiverKind {
     DockerHub,
     /// Any sender, described by expressions.
     Generic {
-        /// `actions` as given: objects, whose expressions are compiled elsewhere.
-        actions: Vec<Value>,
+        /// `actions`, whose expressions are compiled elsewhere.
+        actions: Vec<GenericAction>,
     },
     /// Gitea and Forgejo.
     Gitea,
@@ -210,7 +211,7 @@ fn read_settings(
         "bitbucket" => ReceiverKind::Bitbucket,
         "dockerhub" => ReceiverKind::DockerHub,
         "generic" => ReceiverKind::Generic {
-            actions: fields.list("actions")?.to_vec(),
+            actions: generic_action::read_all(&mut fields, warnings)?,
         },
         "gitea" => ReceiverKind::Gitea,
         "github" => ReceiverKind::GitHub,

@@ -7,6 +7,7 @@ use super::status::{
     NewCondition, ReceiverStatus, WarehouseStatus,
 };
 use super::*;
+use crate::target::{Criteria, IndexKey, IndexOperator, IndexRequirement, LabelOperator, LabelRequirement, TargetKind};
 
 fn known(value: &Value) -> (Resource, Vec<String>) {
     match Resource::from_value(value) {
@@ -485,6 +486,96 @@ fn a_config_map_holds_texts_and_bytes() {
     assert_eq!((resource, warnings), (Resource::ConfigMap(expected), vec![]));
 }
 
+fn label(key: &str, operator: LabelOperator, values: &[&str]) -> LabelRequirement {
+    LabelRequirement {
+        key: key.to_owned(),
+        operator,
+        values: values.iter().map(|value| (*value).to_owned()).collect(),
+    }
+}
+
+/// What the CRD and Kargo's admission refuse is refused, since a folder has neither, and it says where.
+#[test]
+fn actions_of_generic_receivers_are_held_to_their_schema() {
+    let criteria = json!([{"kind": "Warehouse", "name": "api"}]);
+    let index = |key: &str, operator: &str| {
+        json!([{"kind": "Warehouse", "indexSelector": {"matchIndices": [
+            {"key": key, "operator": operator, "value": "x"},
+        ]}}])
+    };
+    let expression = |operator: &str, values: Value| {
+        json!([{"kind": "Warehouse", "labelSelector": {"matchExpressions": [
+            {"key": "tier", "operator": operator, "values": values},
+        ]}}])
+    };
+    for (action, expected) in [
+        (json!({"action": "Refresh", "targetSelectionCriteria": criteria}), None),
+        (json!({"targetSelectionCriteria": criteria}), Some(".action is missing")),
+        (
+            json!({"action": "Promote", "targetSelectionCriteria": criteria}),
+            Some(".action must be Refresh"),
+        ),
+        (
+            json!({"action": "Refresh"}),
+            Some(".targetSelectionCriteria is missing"),
+        ),
+        (
+            json!({"action": "Refresh", "targetSelectionCriteria": [{"kind": "Stage", "name": "x"}]}),
+            Some(".targetSelectionCriteria[0].kind must be Warehouse or Promotion"),
+        ),
+        (
+            json!({"action": "Refresh", "targetSelectionCriteria": [{"kind": "Warehouse"}]}),
+            Some(".targetSelectionCriteria[0] needs a name, a labelSelector or an indexSelector"),
+        ),
+        (
+            json!({"action": "Refresh", "targetSelectionCriteria": index("subscribedURLs", "Equals")}),
+            None,
+        ),
+        (
+            json!({"action": "Refresh", "targetSelectionCriteria": index("receiverPaths", "NotEquals")}),
+            None,
+        ),
+        (
+            json!({"action": "Refresh", "targetSelectionCriteria": index("urls", "Equals")}),
+            Some(
+                ".targetSelectionCriteria[0].indexSelector.matchIndices[0].key must be subscribedURLs, receiverPaths or pullRequestURL",
+            ),
+        ),
+        (
+            json!({"action": "Refresh", "targetSelectionCriteria": index("subscribedURLs", "Like")}),
+            Some(".targetSelectionCriteria[0].indexSelector.matchIndices[0].operator must be Equals or NotEquals"),
+        ),
+        (
+            json!({"action": "Refresh", "targetSelectionCriteria": expression("In", json!(["a"]))}),
+            None,
+        ),
+        (
+            json!({"action": "Refresh", "targetSelectionCriteria": expression("In", json!([]))}),
+            Some(".targetSelectionCriteria[0].labelSelector.matchExpressions[0].values is missing"),
+        ),
+        (
+            json!({"action": "Refresh", "targetSelectionCriteria": expression("Exists", json!(["a"]))}),
+            Some(
+                ".targetSelectionCriteria[0].labelSelector.matchExpressions[0].values must be empty with this operator",
+            ),
+        ),
+    ] {
+        let (resource, _) = known(&json!({
+            "apiVersion": KARGO_API_VERSION, "kind": "ProjectConfig", "metadata": {"name": "shop"},
+            "spec": {"webhookReceivers": [{"name": "g", "generic": {"secretRef": {"name": "s"}, "actions": [action]}}]},
+        }));
+        let Resource::ProjectConfig(config) = resource else {
+            panic!("a ProjectConfig")
+        };
+        let problem = match &config.webhook_receivers[0].kind {
+            ReceiverKind::Unreadable { problem } => Some(problem.as_str()),
+            _ => None,
+        };
+        let expected = expected.map(|expected| format!("spec.webhookReceivers[0].generic.actions[0]{expected}"));
+        assert_eq!(problem, expected.as_deref());
+    }
+}
+
 #[test]
 fn receivers_are_read_one_by_one() {
     let (resource, warnings) = known(&json!({
@@ -493,7 +584,20 @@ fn receivers_are_read_one_by_one() {
             "promotionPolicies": [{"anything": 1}],
             "webhookReceivers": [
                 {"name": "art", "artifactory": {"secretRef": {"name": "s"}, "virtualRepoName": "virt"}},
-                {"name": "gen", "generic": {"secretRef": {"name": "s"}, "actions": [{"action": "Refresh"}]}},
+                {"name": "gen", "generic": {"secretRef": {"name": "s"}, "actions": [{
+                    "action": "Refresh", "whenExpression": "true", "parameters": {"a": "1"},
+                    "targetSelectionCriteria": [{
+                        "kind": "Warehouse",
+                        "name": "${{ params.a }}",
+                        "labelSelector": {
+                            "matchLabels": {"tier": "gold"},
+                            "matchExpressions": [{"key": "old", "operator": "DoesNotExist"}],
+                        },
+                        "indexSelector": {"matchIndices": [
+                            {"key": "subscribedURLs", "operator": "NotEquals", "value": "shop/api"},
+                        ]},
+                    }],
+                }]}},
                 {"name": "gh", "github": {"secretRef": {"name": "s"}, "events": []}},
                 {"name": "none"},
                 {"name": "two", "gitea": {"secretRef": {"name": "s"}}, "quay": {"secretRef": {"name": "s"}}},
@@ -540,7 +644,23 @@ fn receivers_are_read_one_by_one() {
         spec(
             "gen",
             ReceiverKind::Generic {
-                actions: vec![json!({"action": "Refresh"})],
+                actions: vec![GenericAction {
+                    when_expression: "true".into(),
+                    parameters: [("a".to_owned(), "1".to_owned())].into(),
+                    criteria: vec![Criteria {
+                        kind: TargetKind::Warehouse,
+                        name: Some("${{ params.a }}".into()),
+                        labels: vec![
+                            label("tier", LabelOperator::In, &["gold"]),
+                            label("old", LabelOperator::DoesNotExist, &[]),
+                        ],
+                        indices: vec![IndexRequirement {
+                            key: IndexKey::SubscribedUrls,
+                            operator: IndexOperator::NotEquals,
+                            value: "shop/api".into(),
+                        }],
+                    }],
+                }],
             },
             "s",
         ),

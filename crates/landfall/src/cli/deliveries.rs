@@ -123,18 +123,23 @@ async fn explain(args: OneArgs) -> anyhow::Result<()> {
     }
     let mut text = heading(&delivery);
     for (event_of_it, explanation) in delivery.entry.events.iter().zip(&delivery.explanations) {
-        text.push_str(&format!("\n{} was pushed\n", event(event_of_it)));
+        text.push_str(&match event_of_it {
+            Event::RefreshRequested(request) => format!("\naction {} asks for a refresh\n", request.action),
+            other => format!("\n{} was pushed\n", event(other)),
+        });
         if explanation.lines.is_empty() {
             text.push_str("  no subscription within the receiver's reach names this repository\n");
         }
         for line in &explanation.lines {
             let verdict = if line.wanted { "wanted" } else { "not wanted" };
             let targets: Vec<String> = line.targets.iter().map(ToString::to_string).collect();
+            let targets = match targets.as_slice() {
+                [] => "nobody".to_owned(),
+                some => some.join(", "),
+            };
             text.push_str(&format!(
-                "  {verdict} by {} ({}): {}\n",
-                targets.join(", "),
-                line.subscription,
-                line.reason
+                "  {verdict} by {targets} ({}): {}\n",
+                line.subscription, line.reason
             ));
         }
     }
@@ -246,6 +251,7 @@ fn attempt_story(attempt: &AttemptRecord) -> String {
 fn event(event: &Event) -> String {
     match event.subject() {
         subject if subject.is_empty() => event.repository().to_owned(),
+        subject if event.repository().is_empty() => subject,
         subject => format!("{}:{subject}", event.repository()),
     }
 }

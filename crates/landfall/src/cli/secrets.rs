@@ -89,6 +89,7 @@ fn secret(name: SecretName) -> Arg {
         Sender::Distribution | Sender::Harbor | Sender::Azure => "show it as the header Authorization",
         Sender::GitHub | Sender::Gitea | Sender::Bitbucket | Sender::Artifactory => "are signed with it",
         Sender::GitLab => "show it as the header X-Gitlab-Token",
+        Sender::Generic => "show it by their URL alone",
         Sender::CloudEvents | Sender::EventBridge => {
             "show it as the query parameter secret or the header X-Webhook-Secret"
         }

@@ -10,6 +10,7 @@ mod distribution;
 mod dockerhub;
 mod ecr;
 mod eventbridge;
+mod generic;
 mod git;
 mod gitea;
 mod github;
@@ -81,6 +82,8 @@ enum SenderCommand {
     Bitbucket(What),
     /// As Artifactory posts after a push, signed with the secret.
     Artifactory(What),
+    /// As whoever may post to a generic receiver: what was pushed, in plain fields.
+    Generic(What),
 }
 
 #[derive(Args)]
@@ -130,6 +133,7 @@ impl SenderCommand {
     fn delivery(&self) -> Result<(Delivery, Format), UsageError> {
         let (what, make): (&What, fn(&What) -> Result<Delivery, UsageError>) = match self {
             Self::Dockerhub(what) => (what, dockerhub::delivery),
+            Self::Generic(what) => (what, generic::delivery),
             Self::Distribution(what) => (what, distribution::delivery),
             Self::Github(what) if what.is_git() => (what, github::delivery),
             Self::Github(what) => (what, github_package::delivery),

@@ -6,6 +6,7 @@ mod secret;
 
 use jiff::Timestamp;
 use landfall_core::door::{BaseUrl, PathDoor};
+use landfall_core::receiver::generic::Actions;
 use landfall_core::receiver::{Reach, Receiver, ReceiverName, Sender};
 use landfall_core::resource::status::{ConditionStatus, ConfigStatus, NewCondition, ReceiverStatus};
 use landfall_core::resource::{Kind, ReceiverKind, ReceiverSpec, Resource, ResourceKey};
@@ -142,6 +143,10 @@ fn open(
         None => Secrets::only(found.current.clone()),
     };
     let receiver = Receiver::by_path(name, sender, reach, shown);
+    let actions = match &spec.kind {
+        ReceiverKind::Generic { actions } => Actions::compile(actions),
+        _ => Actions::default(),
+    };
     let open = Open {
         name: spec.name.clone(),
         door: door(found.current),
@@ -150,10 +155,13 @@ fn open(
             ReceiverKind::Artifactory { virtual_repo_name } => {
                 receiver.for_virtual_repository(virtual_repo_name.clone())
             }
+            ReceiverKind::Generic { .. } => receiver.with_actions(actions.clone()),
             _ => receiver,
         },
     };
-    Ok((open, found.problem))
+    // An expression that cannot be evaluated fails its own action; the others are carried out.
+    let problems: Vec<String> = found.problem.into_iter().chain(actions.problems()).collect();
+    Ok((open, (!problems.is_empty()).then(|| problems.join("; "))))
 }
 
 /// The sender, and the key of its Secret's data.
@@ -169,9 +177,7 @@ fn sender(kind: &ReceiverKind) -> Result<(Sender, &'static str), String> {
         ReceiverKind::Harbor => (Sender::Harbor, "auth-header"),
         ReceiverKind::Quay => (Sender::Quay, "secret"),
         ReceiverKind::Unreadable { problem } => return Err(problem.clone()),
-        ReceiverKind::Generic { .. } => {
-            return Err("receivers of type generic are not served by this version of landfall".to_owned());
-        }
+        ReceiverKind::Generic { .. } => (Sender::Generic, "secret"),
     })
 }
 

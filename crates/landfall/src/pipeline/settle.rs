@@ -164,7 +164,10 @@ impl Pipeline {
         let mut states = Vec::with_capacity(served);
         for WaitingWork { entry, work, hints } in waiting {
             let Some(attempt) = work.next_attempt() else { continue };
-            let outcome = outcome(&hints, refreshed, attempt);
+            let outcome = match hints.is_empty() {
+                true => whole_outcome(refreshed),
+                false => outcome(&hints, refreshed, attempt),
+            };
             let words = match &outcome {
                 Outcome::Effected => "done".to_owned(),
                 Outcome::Setback(setback) => format!("{}: {}", setback.class(), setback.reason()),
@@ -258,6 +261,21 @@ fn setbacks(refreshed: &Refreshed) -> impl Iterator<Item = &Setback> {
         .results
         .iter()
         .filter_map(|result| result.outcome.as_ref().err())
+}
+
+/// What work that asks for everything came to: done, unless there is something that another attempt could mend, or nothing
+/// that could be looked at.
+fn whole_outcome(refreshed: &Refreshed) -> Outcome {
+    let hopeless = |setback: &&Setback| matches!(setback, Setback::Hopeless(_));
+    let mut failures = setbacks(refreshed).filter(|setback| !hopeless(setback));
+    if let Some(setback) = failures.next() {
+        return Outcome::Setback(setback.clone());
+    }
+    let any_result = refreshed.results.iter().any(|result| result.outcome.is_ok());
+    match setbacks(refreshed).next() {
+        Some(setback) if !any_result => Outcome::Setback(setback.clone()),
+        _ => Outcome::Effected,
+    }
 }
 
 /// What an entry's hints came to, the worst of them. A hint that nobody followed belongs to a subscription that failed, or

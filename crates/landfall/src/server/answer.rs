@@ -9,7 +9,7 @@ use landfall_core::receiver::Malformed;
 use landfall_core::receiver::handshake::Handshake;
 use serde::Serialize;
 
-use crate::intake::Taken;
+use crate::intake::{ActionResult, Taken};
 
 /// Everything that a request can come to.
 #[derive(Debug)]
@@ -76,6 +76,7 @@ impl Answer {
             Self::Taken(Taken::Accepted { id, .. } | Taken::Duplicate { id, .. } | Taken::Ignored { id, .. }) => {
                 Some(*id)
             }
+            Self::Taken(Taken::Evaluated(answers)) => answers.id,
             _ => None,
         }
     }
@@ -86,6 +87,7 @@ impl Answer {
             Self::Taken(Taken::Accepted { .. }) => "accepted",
             Self::Taken(Taken::Duplicate { .. }) => "duplicate",
             Self::Taken(Taken::Ignored { .. }) => "ignored",
+            Self::Taken(Taken::Evaluated(answers)) => answers.outcome,
             Self::Taken(Taken::Malformed(_)) => "malformed",
             Self::Taken(Taken::Unavailable) => "unavailable",
             Self::Greeted(_) => "greeted",
@@ -102,6 +104,11 @@ impl Answer {
 
     fn status(&self) -> StatusCode {
         match self {
+            // As Kargo has it, although no other attempt would fare better.
+            Self::Taken(Taken::Evaluated(answers)) if answers.results.iter().any(ActionResult::is_error) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
+            Self::Taken(Taken::Evaluated(_)) => StatusCode::OK,
             Self::Taken(Taken::Accepted { .. } | Taken::Duplicate { .. } | Taken::Ignored { .. })
             | Self::Greeted(_) => StatusCode::OK,
             Self::Taken(Taken::Malformed(_)) | Self::NoSuchType(_) | Self::Broken => StatusCode::BAD_REQUEST,
@@ -118,7 +125,7 @@ impl Answer {
     fn words(&self) -> String {
         match self {
             Self::Taken(Taken::Accepted { .. }) => "Webhook received and processing".to_owned(),
-            Self::Greeted(_) => String::new(),
+            Self::Greeted(_) | Self::Taken(Taken::Evaluated(_)) => String::new(),
             Self::Taken(Taken::Duplicate { of, .. }) => format!("Webhook received before, as delivery {of}"),
             Self::Taken(Taken::Ignored { reason, .. }) => format!("Webhook ignored: {reason}"),
             Self::Taken(Taken::Malformed(Malformed::Payload(problem))) => {
@@ -143,6 +150,11 @@ fn json(status: StatusCode, answer: &Answer) -> Response<Body> {
     let said = match answer {
         Answer::Taken(Taken::Accepted { matched, refreshes, .. }) => {
             Said::Msg(format!("refreshed {matched} {refreshes}(s)"))
+        }
+        // The order of the fields is Kargo's, so this is no `Value`, which would sort them.
+        Answer::Taken(Taken::Evaluated(answers)) => {
+            let results = serde_json::to_string(&answers.results).unwrap_or_default();
+            return respond(status, "application/json", format!("{{\"results\":{results}}}\n"));
         }
         Answer::Taken(Taken::Duplicate { of, .. }) => Said::Msg(format!("duplicate of delivery {of}")),
         Answer::Taken(Taken::Ignored { reason, .. }) => Said::Msg(format!("ignored: {reason}")),

@@ -27,7 +27,9 @@ fn word(sender: Sender) -> &'static str {
         Sender::CloudEvents => "cloudevents",
         Sender::EventBridge => "eventbridge",
         // These have no secret there, since they have no type.
-        Sender::Gitea | Sender::GitLab | Sender::Bitbucket | Sender::Artifactory => sender.path_segment(),
+        Sender::Gitea | Sender::GitLab | Sender::Bitbucket | Sender::Artifactory | Sender::Generic => {
+            sender.path_segment()
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod deploy;
 mod deploy_kargo;
 mod door;
 mod full_disk;
+mod generic;
 mod journal;
 mod kill;
 mod kubernetes;

@@ -103,6 +103,7 @@ fn what_the_pages_say_to_try_is_taken() {
         assert_eq!(tries.len(), 2, "{sender}: one block with landfall send, one with curl");
         let (url, taken) = match sender.type_name() {
             Some(_) => (String::new(), "Webhook received and processing"),
+            None if sender == Sender::Generic => (url(&world, sender), "Refreshed 0 of 0 selected resources"),
             None => (url(&world, sender), "refreshed 0 warehouse(s)"),
         };
         for block in tries {

@@ -59,7 +59,7 @@ pub enum RegexpError {
         /// Length of the expression in bytes.
         bytes: usize,
     },
-    /// The compiled expression would take more than [`MAX_COMPILED_BYTES`].
+    /// The compiled expression would take more than [`MAX_COMPILED_BYTES`], or than it may where it is used.
     #[error("error parsing regexp: expression too large: its repetitions or character classes take too much memory")]
     TooLarge,
 }
@@ -111,12 +111,21 @@ impl Regexp {
     /// # Errors
     /// Says what is wrong in Go's words, or that one of the two limits of this module is passed.
     pub fn compile(pattern: &str) -> Result<Self, RegexpError> {
+        Self::compile_within(pattern, MAX_COMPILED_BYTES)
+    }
+
+    /// Compiles `pattern` unless it takes more than so many bytes of memory, for whoever cannot trust its author. Searching
+    /// takes time by that size.
+    ///
+    /// # Errors
+    /// As [`Regexp::compile`].
+    pub fn compile_within(pattern: &str, compiled_bytes: usize) -> Result<Self, RegexpError> {
         if pattern.len() > MAX_PATTERN_BYTES {
             return Err(RegexpError::TooLong { bytes: pattern.len() });
         }
         let translated = translate::translate(pattern)?;
         let engine = regex::RegexBuilder::new(&translated)
-            .size_limit(MAX_COMPILED_BYTES)
+            .size_limit(compiled_bytes)
             // Every character may open a group; what counts is the depth without groups, which is checked above.
             .nest_limit(NEST_LIMIT)
             .build()
