@@ -101,7 +101,7 @@ impl Pipeline {
         if waiting.is_empty() {
             return Vec::new();
         }
-        let (ended, waiting_count) = (now(), waiting.len());
+        let (ended, served) = (now(), waiting.len());
         let state = |waiting: &WaitingWork| {
             let attempt = waiting.work.next_attempt()?;
             let work = waiting.work.clone();
@@ -115,20 +115,17 @@ impl Pipeline {
                 requests: 0,
                 token_requests: 0,
                 choices: Vec::new(),
-                served: waiting_count,
+                served,
             };
             Some((waiting.entry, waiting.work.clone(), after, record))
         };
         let work: Vec<_> = waiting.iter().filter_map(state).collect();
-        let settlement = || {
-            let settlement = Settlement {
-                target: target.clone(),
-                resource: None,
-                work: work.clone(),
-            };
-            self.store.settle(settlement)
+        let settlement = || Settlement {
+            target: target.clone(),
+            resource: None,
+            work: work.clone(),
         };
-        self.persist("a refresh", settlement).await;
+        self.persist("a refresh", || self.store.settle(settlement())).await;
         self.count(&work, ended);
         tell_of_dead(target, &work);
         let due = |(_, _, after, _): &(_, _, Work, _)| Some((Extent::Hinted, after.due(ended, &self.rules.retries)?));
