@@ -1,17 +1,19 @@
 //! Puts a snapshot of resources in force: derives receivers, subscriptions and credentials, notes statuses, and wishes for the
 //! refreshes that changes call for.
 
+mod compare;
+mod subscribed;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_core::go::regexp::Patterns;
-use landfall_core::matcher::{Index, IndexBuilder};
+use landfall_core::matcher::Index;
 use landfall_core::receiver::{Receiver, Sender};
 use landfall_core::refresh::{Extent, Occasion};
 use landfall_core::resource::status::{ConfigStatus, WarehouseStatus};
-use landfall_core::resource::{Kind, Resource, ResourceKey, Source, SubscriptionSpec, Warehouse};
-use landfall_core::selection::ImagePolicy;
+use landfall_core::resource::{Kind, Resource, ResourceKey, Warehouse};
 use landfall_core::target::Target;
 use sha2::{Digest as _, Sha256};
 
@@ -19,12 +21,13 @@ use crate::clock::now;
 use crate::controller::credentials::Credentials;
 use crate::controller::publisher::Publisher;
 use crate::controller::receivers::{Derived, Doors, Settings, derive};
-use crate::live::{Live, LiveWarehouse, Policies, PreviousSecret, ReceiverSummary};
-use crate::pipeline::{Effect, Pipeline};
+use crate::live::{Live, LiveWarehouse, PreviousSecret, ReceiverSummary};
+use crate::pipeline::Pipeline;
 use crate::resources::{Loaded, Snapshot};
 use crate::statuses::key_of;
 use crate::store::{ResourceRecord, ResourceWrite, StoreError};
 use crate::webhook_secrets::WebhookSecrets;
+use compare::{differs, tell};
 
 /// What stays the same from one snapshot to the next.
 pub struct Reconfigurer {
@@ -113,73 +116,6 @@ impl Reconfigurer {
         }));
         self.patterns().forget_unused();
         self.follow_up(changes, gone).await
-    }
-
-    /// What is in force, where the Warehouses and Promotions are the ones that it was made of. Where they come from a folder, time goes on
-    /// for them with each snapshot.
-    fn unchanged(&self, snapshot: &Snapshot, in_force: &Live) -> Option<Subscribed> {
-        if let Records::Store = self.records {
-            return None;
-        }
-        let subscribing =
-            |loaded: &&Arc<Loaded>| matches!(loaded.resource, Resource::Warehouse(_) | Resource::Promotion(_));
-        let current: Vec<_> = snapshot.resources.values().filter(subscribing).cloned().collect();
-        let mut indexed = self.indexed.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = in_force.is_known
-            && indexed.len() == current.len()
-            && indexed
-                .iter()
-                .zip(&current)
-                .all(|(before, now)| Arc::ptr_eq(before, now));
-        *indexed = current;
-        same.then(|| (in_force.index.clone(), in_force.warehouses.clone()))
-    }
-
-    /// Who subscribes to what in a snapshot, and what its changes call for.
-    fn subscribed(&self, snapshot: &Snapshot, in_force: &Live, changes: &mut Changes, now: Timestamp) -> Subscribed {
-        let recredentialed = self.recredentialed(snapshot);
-        let mut index = IndexBuilder::sharing(self.patterns().clone());
-        let mut live = HashMap::new();
-        let before = &in_force.warehouses;
-        for loaded in snapshot.resources.values() {
-            if let Resource::Promotion(promotion) = &loaded.resource {
-                index.add_promotion(promotion);
-            }
-        }
-        for (loaded, warehouse) in warehouses(snapshot) {
-            let target = target_of(warehouse);
-            let generation = match &self.records {
-                Records::Store => {
-                    let (record, mut occasion) = self.note_warehouse(loaded, warehouse, changes, now);
-                    if occasion.is_none() && recredentialed.contains(target.project()) {
-                        occasion = Some(Occasion::SpecChanged);
-                    }
-                    changes.wish(&target, warehouse, &record, occasion, now);
-                    record.generation
-                }
-                Records::ApiServer(_) => warehouse.metadata.generation.unwrap_or_default(),
-            };
-            index.describe(&target, &warehouse.metadata.labels);
-            index.add(&target, &warehouse.subscriptions);
-            let policies = match self.pipeline.effect {
-                Effect::Discover(_) => policies(warehouse, index.patterns()),
-                // Whoever discovers for it selects.
-                Effect::Annotate(_) => Policies::new(),
-            };
-            let noted = before
-                .get(&target)
-                .filter(|known| known.generation == generation)
-                .map_or(now, |known| known.noted);
-            let known = LiveWarehouse {
-                warehouse: Arc::new(warehouse.clone()),
-                policies: Arc::new(policies),
-                generation,
-                noted,
-            };
-            live.insert(target, known);
-        }
-        *self.patterns() = index.patterns().clone();
-        (Arc::new(index.build()), Arc::new(live))
     }
 
     /// The projects whose credentials for registries differ from those in force so far: what was refused to them may be
@@ -364,49 +300,6 @@ impl Reconfigurer {
     }
 }
 
-/// The Warehouses of a snapshot, in the order of their keys.
-fn warehouses(snapshot: &Snapshot) -> impl Iterator<Item = (&Arc<Loaded>, &Warehouse)> {
-    snapshot.resources.values().filter_map(|loaded| match &loaded.resource {
-        Resource::Warehouse(warehouse) => Some((loaded, warehouse)),
-        Resource::ProjectConfig(_)
-        | Resource::ClusterConfig(_)
-        | Resource::Promotion(_)
-        | Resource::Secret(_)
-        | Resource::ConfigMap(_) => None,
-    })
-}
-
-/// Whether the API server shows another status than it should.
-fn differs(derived: &Derived, snapshot: &Snapshot, now: Timestamp) -> bool {
-    let shown = snapshot
-        .resources
-        .get(&derived.key)
-        .and_then(|loaded| loaded.manifest.get("status"));
-    let shown: ConfigStatus = shown
-        .and_then(|status| serde_json::from_value(status.clone()).ok())
-        .unwrap_or_default();
-    derived.status(&shown, derived.generation(), now) != shown
-}
-
-/// Logs what is wrong with receivers, once.
-fn tell(receivers: &[ReceiverSummary], before: &[ReceiverSummary]) {
-    let known: HashSet<(&String, &Option<String>)> = before.iter().map(|was| (&was.receiver, &was.problem)).collect();
-    for summary in receivers {
-        if let Some(problem) = &summary.problem
-            && !known.contains(&(&summary.receiver, &summary.problem))
-        {
-            match summary.url {
-                None => tracing::warn!(receiver = summary.receiver, problem, "a receiver cannot be reached"),
-                Some(_) => tracing::warn!(
-                    receiver = summary.receiver,
-                    problem,
-                    "a receiver can be reached, but not as it should"
-                ),
-            }
-        }
-    }
-}
-
 /// That there is a previous secret; how it was used is known when somebody asks.
 fn previous_secret(receiver: &Receiver) -> Option<PreviousSecret> {
     receiver.has_previous_secret().then(PreviousSecret::default)
@@ -460,14 +353,6 @@ fn without_paths(mut write: ResourceWrite) -> ResourceWrite {
         write.record.status = serde_json::to_string(&status).unwrap_or_default();
     }
     write
-}
-
-fn policies(warehouse: &Warehouse, patterns: &mut Patterns) -> Policies {
-    let policy = |subscription: &SubscriptionSpec| match &subscription.source {
-        Source::Image(image) => Some(ImagePolicy::compile(image, patterns)),
-        Source::Git(_) | Source::Chart(_) | Source::Generic { .. } | Source::Unreadable { .. } => None,
-    };
-    warehouse.subscriptions.iter().map(policy).collect()
 }
 
 /// Tells specs apart, as the API server's generation does.

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use landfall_core::resource::ResourceKey;
-use landfall_core::resource::status::{ConditionStatus, ConfigStatus};
+use landfall_core::resource::status::{ConditionStatus, ConfigStatus, ReceiverStatus};
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
@@ -133,58 +133,60 @@ impl Publisher {
 
 /// What people should see of a change.
 fn happenings(before: &ConfigStatus, after: &ConfigStatus) -> Vec<Happening> {
-    let names = |of: &ConfigStatus, in_other: &ConfigStatus, same_path: bool| -> Vec<String> {
-        let is_there = |name: &str, path: &str| {
-            let mut others = in_other.webhook_receivers.iter();
-            others.any(|other| other.name == name && (!same_path || other.path == path))
-        };
-        let missing = of
-            .webhook_receivers
-            .iter()
-            .filter(|receiver| !is_there(&receiver.name, &receiver.path));
-        missing.map(|receiver| receiver.name.clone()).collect()
+    let had = |name: &str, path: &str| {
+        let mut published = before.webhook_receivers.iter();
+        published.any(|receiver| receiver.name == name && receiver.path == path)
     };
-    let mut happenings = Vec::new();
-    let published = names(after, before, true);
-    if !published.is_empty() {
-        happenings.push(Happening {
-            is_warning: false,
-            reason: "ReceiverPublished",
-            action: "Publish",
-            note: format!(
-                "the status has new URLs, to be given to the senders, of: {}",
-                published.join(", ")
-            ),
-        });
-    }
-    let withdrawn = names(before, after, false);
-    if !withdrawn.is_empty() {
-        happenings.push(Happening {
-            is_warning: true,
-            reason: "ReceiverWithdrawn",
-            action: "Publish",
-            note: format!("these can be reached no more: {}", withdrawn.join(", ")),
-        });
-    }
-    let ready = |status: &ConfigStatus| status.conditions.find("Ready").cloned();
-    if let Some(now) = ready(after)
-        && now.status == ConditionStatus::False
-        && ready(before).is_none_or(|before| before.message != now.message)
-    {
-        happenings.push(Happening {
-            is_warning: true,
-            reason: "SyncWebhookReceiversFailed",
-            action: "Sync",
-            note: now.message,
-        });
-    }
-    happenings
+    let has = |name: &str| after.webhook_receivers.iter().any(|receiver| receiver.name == name);
+    let new = after.webhook_receivers.iter();
+    let new = new.filter(|receiver| !had(&receiver.name, &receiver.path));
+    let gone = before.webhook_receivers.iter().filter(|receiver| !has(&receiver.name));
+    let (new, gone) = (names(new), names(gone));
+    let published = (!new.is_empty()).then(|| Happening {
+        is_warning: false,
+        reason: "ReceiverPublished",
+        action: "Publish",
+        note: format!("the status has new URLs, to be given to the senders, of: {new}"),
+    });
+    let withdrawn = (!gone.is_empty()).then(|| Happening {
+        is_warning: true,
+        reason: "ReceiverWithdrawn",
+        action: "Publish",
+        note: format!("these can be reached no more: {gone}"),
+    });
+    [published, withdrawn, failure(before, after)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn names<'a>(receivers: impl Iterator<Item = &'a ReceiverStatus>) -> String {
+    receivers
+        .map(|receiver| receiver.name.as_str())
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// That something is wrong, where it was not so before.
+fn failure(before: &ConfigStatus, after: &ConfigStatus) -> Option<Happening> {
+    let now = after
+        .conditions
+        .find("Ready")
+        .filter(|ready| ready.status == ConditionStatus::False)?;
+    let said_before = before
+        .conditions
+        .find("Ready")
+        .is_some_and(|ready| ready.message == now.message);
+    (!said_before).then(|| Happening {
+        is_warning: true,
+        reason: "SyncWebhookReceiversFailed",
+        action: "Sync",
+        note: now.message.clone(),
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use landfall_core::resource::status::ReceiverStatus;
-
     use super::*;
 
     fn status(receivers: &[(&str, &str)]) -> ConfigStatus {

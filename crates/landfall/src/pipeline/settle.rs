@@ -107,7 +107,7 @@ impl Pipeline {
             return Vec::new();
         }
         let Turn { claim, began } = turn;
-        let (ended, waiting_count) = (now(), waiting.len());
+        let (ended, served) = (now(), waiting.len());
         let state = |waiting: &WaitingWork| {
             let attempt = waiting.work.next_attempt()?;
             let work = waiting.work.clone();
@@ -121,20 +121,18 @@ impl Pipeline {
                 requests: 0,
                 token_requests: 0,
                 choices: Vec::new(),
-                served: waiting_count,
+                served,
             };
             Some((waiting.entry, waiting.work.clone(), after, record))
         };
         let work: Vec<_> = waiting.iter().filter_map(state).collect();
-        let settlement = || {
-            let settlement = Settlement {
-                target: target.clone(),
-                resource: None,
-                work: work.clone(),
-            };
-            self.store.settle(settlement, claim)
+        let settlement = || Settlement {
+            target: target.clone(),
+            resource: None,
+            work: work.clone(),
         };
-        if self.persist("a refresh", settlement).await == Settled::Lost {
+        let settled = self.persist("a refresh", || self.store.settle(settlement(), claim)).await;
+        if settled == Settled::Lost {
             tracing::info!(%target, "another process has taken this refresh over");
             return vec![(Extent::Hinted, ended)];
         }

@@ -147,7 +147,6 @@ impl Following {
 
     /// Watches, until nobody listens or a Secret turns out to be one that may be read and not watched.
     async fn watch<S: Clone + DeserializeOwned + Into<Value> + Send + 'static>(&self) -> Result<(), NobodyListens> {
-        let kind = self.feed.kind();
         let mut events = pin!(watcher(self.feed.api::<S>(self.client.clone()), self.feed.watched()));
         let (mut listed, mut failures) = (Vec::new(), 0);
         loop {
@@ -162,41 +161,39 @@ impl Following {
                     }
                 },
             };
-            let report = match event {
-                // It never ends by itself.
-                None => return Err(NobodyListens),
-                Some(Ok(Event::Init)) => {
-                    listed.clear();
-                    continue;
+            // It never ends by itself.
+            match event.ok_or(NobodyListens)? {
+                Ok(event) => {
+                    let Some(report) = report(self.feed.kind(), event, &mut listed) else {
+                        continue;
+                    };
+                    if failures > 0 && !matches!(report, Report::Listed(_)) {
+                        self.report(Report::Well).await?;
+                    }
+                    failures = 0;
+                    self.report(report).await?;
                 }
-                Some(Ok(Event::InitApply(object))) => {
-                    listed.push(read(kind, object));
-                    continue;
-                }
-                Some(Ok(Event::InitDone)) => Report::Listed(std::mem::take(&mut listed)),
-                Some(Ok(Event::Apply(object))) => Report::Changed(Box::new(read(kind, object))),
-                Some(Ok(Event::Delete(object))) => Report::Gone(key(kind, &object)),
-                Some(Err(error)) => {
+                Err(error) => {
                     let failure = failure(error);
                     if matches!((&self.feed, &failure), (Feed::Secret { .. }, Failure::Forbidden(_))) {
                         return Ok(());
                     }
-                    let pause = pause(failures, &failure);
-                    // A history that is too old to go on from is no trouble: everything is listed again.
-                    if failure != Failure::Expired {
-                        self.report(Report::Trouble(failure)).await?;
-                    }
-                    sleep(pause).await;
+                    self.rest(failures, failure).await?;
                     failures += 1;
-                    continue;
                 }
-            };
-            if failures > 0 && !matches!(report, Report::Listed(_)) {
-                self.report(Report::Well).await?;
             }
-            failures = 0;
-            self.report(report).await?;
         }
+    }
+
+    /// Tells of a failure, and waits before it is tried again. A history that is too old to go on from is none: everything is
+    /// listed again.
+    async fn rest(&self, failures: u32, failure: Failure) -> Result<(), NobodyListens> {
+        let pause = pause(failures, &failure);
+        if failure != Failure::Expired {
+            self.report(Report::Trouble(failure)).await?;
+        }
+        sleep(pause).await;
+        Ok(())
     }
 
     /// Reads a Secret again and again for a while, which takes fewer rights than to watch it.
@@ -222,6 +219,23 @@ impl Following {
     async fn report(&self, report: Report) -> Result<(), NobodyListens> {
         let sent = self.reports.send((self.feed.clone(), report)).await;
         sent.map_err(|_| NobodyListens)
+    }
+}
+
+/// What an event reports; nothing while a list is being read, which `listed` gathers.
+fn report<S: Into<Value>>(kind: Kind, event: Event<Object<S>>, listed: &mut Vec<Read>) -> Option<Report> {
+    match event {
+        Event::Init => {
+            listed.clear();
+            None
+        }
+        Event::InitApply(object) => {
+            listed.push(read(kind, object));
+            None
+        }
+        Event::InitDone => Some(Report::Listed(std::mem::take(listed))),
+        Event::Apply(object) => Some(Report::Changed(Box::new(read(kind, object)))),
+        Event::Delete(object) => Some(Report::Gone(key(kind, &object))),
     }
 }
 

@@ -130,6 +130,15 @@ impl<S: Deref<Target = ApiServer>> Cluster<S> {
         status["webhookReceivers"][0]["path"].as_str().unwrap().to_owned()
     }
 
+    /// Waits until somebody is behind a path.
+    pub fn open(&self, path: &str) {
+        let opened = wait::until(PATIENCE, "an open door", || {
+            let answer = http::get(&(self.landfall.url() + path)).ok()?;
+            (answer.status == 405).then_some(())
+        });
+        opened.unwrap_or_else(|error| panic!("{error}\n{}", self.end_of_log()));
+    }
+
     /// Posts what Docker Hub posts of a push.
     pub fn post(&self, path: &str, repository: &str, tag: &str) -> Response {
         let body = json!({ "push_data": { "tag": tag }, "repository": { "repo_name": repository } });

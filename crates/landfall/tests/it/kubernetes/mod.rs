@@ -6,5 +6,6 @@ mod fan_out;
 mod kargo;
 mod measure;
 mod outage;
+mod replicas;
 mod rights;
 mod secret;
