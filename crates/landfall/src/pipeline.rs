@@ -254,6 +254,11 @@ impl Pipeline {
             .persist("the work of a target", || self.store.waiting(&target))
             .await;
         let Some(known) = self.live.load().warehouses.get(&target).cloned() else {
+            // It may have come to others before it comes here; and what is gone, somebody removes.
+            if turn.exists_elsewhere {
+                self.release(&target, turn).await;
+                return vec![(extent, sharing::asked_again())];
+            }
             self.settle_for_nobody(&target, &waiting, turn).await;
             return Vec::new();
         };

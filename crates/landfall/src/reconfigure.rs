@@ -21,6 +21,7 @@ use crate::controller::receivers::{Derived, Doors, Settings, derive};
 use crate::live::{Live, LiveWarehouse, Policies, ReceiverSummary};
 use crate::pipeline::Pipeline;
 use crate::resources::manifests::{Loaded, Snapshot};
+use crate::statuses::key_of;
 use crate::store::{ResourceRecord, ResourceWrite, StoreError};
 use crate::webhook_secrets::WebhookSecrets;
 
@@ -63,7 +64,9 @@ impl Reconfigurer {
             if let Resource::Warehouse(warehouse) = &loaded.resource {
                 let target = target_of(warehouse);
                 let (record, mut occasion) = self.note_warehouse(loaded, warehouse, &mut changes, now);
-                if occasion.is_none() && recredentialed.contains(target.project()) {
+                let known = before.get(&target);
+                let granted_anew = recredentialed.contains(target.project());
+                if occasion.is_none() && granted_anew {
                     occasion = Some(Occasion::SpecChanged);
                 }
                 changes.wish(&target, warehouse, &record, occasion, now);
@@ -72,10 +75,13 @@ impl Reconfigurer {
                     warehouse: Arc::new(warehouse.clone()),
                     policies: Arc::new(policies(warehouse, index.patterns())),
                     generation: record.generation,
-                    noted: before
-                        .get(&target)
+                    noted: known
                         .filter(|known| known.generation == record.generation)
                         .map_or(now, |known| known.noted),
+                    recredentialed: match granted_anew {
+                        true => Some(now),
+                        false => known.and_then(|known| known.recredentialed),
+                    },
                 };
                 warehouses.insert(target, live);
             }
@@ -83,7 +89,7 @@ impl Reconfigurer {
         for derived in &derived {
             self.note_config(derived, snapshot, &mut changes, now);
         }
-        let gone = self.gone(snapshot);
+        let gone = self.gone(snapshot, before);
         let by_type = self.webhook_secrets.receivers(snapshot);
         *self.patterns() = index.patterns().clone();
         self.pipeline.live.store(Arc::new(Live {
@@ -265,14 +271,18 @@ impl Reconfigurer {
         summaries
     }
 
-    /// Resources that there is a record of and that exist no more.
-    fn gone(&self, snapshot: &Snapshot) -> Vec<ResourceKey> {
+    /// Resources that there is a record of and that exist no more. A Warehouse that was never here may have come to other
+    /// processes first; only a start clears away what nobody has.
+    fn gone(&self, snapshot: &Snapshot, before: &HashMap<Target, LiveWarehouse>) -> Vec<ResourceKey> {
+        let others_may_have_it = self.pipeline.store.is_shared() && !before.is_empty();
+        let here: HashSet<ResourceKey> = before.keys().map(key_of).collect();
         let present: HashSet<&ResourceKey> = snapshot.resources.keys().collect();
         self.pipeline
             .statuses
             .keys()
             .into_iter()
             .filter(|key| !present.contains(key))
+            .filter(|key| !others_may_have_it || key.kind != Kind::Warehouse || here.contains(key))
             .collect()
     }
 }

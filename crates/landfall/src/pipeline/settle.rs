@@ -36,7 +36,7 @@ impl Pipeline {
         known: &LiveWarehouse,
         extent: Extent,
         waiting: Vec<WaitingWork>,
-        Turn { claim, began }: Turn,
+        Turn { claim, began, .. }: Turn,
         looked: Result<Refreshed, JoinError>,
     ) -> Wishes {
         let refreshed = looked.unwrap_or_else(|panicked| {
@@ -96,7 +96,7 @@ impl Pipeline {
             self.release(target, turn).await;
             return;
         }
-        let Turn { claim, began } = turn;
+        let Turn { claim, began, .. } = turn;
         let work: Vec<_> = waiting
             .iter()
             .filter_map(|waiting| {
