@@ -40,6 +40,8 @@ pub struct Postgres {
     account: Option<Account>,
     port: u16,
     syncs: Syncs,
+    /// A certificate for `localhost` that no authority has signed, where it speaks TLS.
+    certificate: Option<PathBuf>,
     databases: AtomicUsize,
     folder: TempDir,
 }
@@ -57,7 +59,15 @@ impl Postgres {
     /// # Errors
     /// When its programs are not there, or it does not get ready: then with the end of its log.
     pub fn start() -> Result<Self> {
-        Self::start_that(Syncs::Always)
+        Self::start_that(Syncs::Always, false)
+    }
+
+    /// Starts a server of the caller's own that speaks TLS, with a [`certificate`](Self::certificate) for `localhost`.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn start_with_tls() -> Result<Self> {
+        Self::start_that(Syncs::Never, true)
     }
 
     /// The one server that all tests of this process share, each with a [`database`](Self::database) of its own. It starts with
@@ -72,11 +82,11 @@ impl Postgres {
         if let Some(server) = SHARED.get() {
             return Ok(server);
         }
-        let server = Self::start_that(Syncs::Never)?;
+        let server = Self::start_that(Syncs::Never, false)?;
         Ok(SHARED.get_or_init(|| server))
     }
 
-    fn start_that(syncs: Syncs) -> Result<Self> {
+    fn start_that(syncs: Syncs, has_tls: bool) -> Result<Self> {
         let folder = tempfile::tempdir().context("cannot make a temporary folder for PostgreSQL")?;
         let mut postgres = Self {
             server: None,
@@ -84,10 +94,14 @@ impl Postgres {
             account: account()?,
             port: 0,
             syncs,
+            certificate: None,
             databases: AtomicUsize::new(0),
             folder,
         };
         postgres.initialize()?;
+        if has_tls {
+            postgres.certificate = Some(postgres.certify()?);
+        }
         for attempt in 1..=START_ATTEMPTS {
             postgres.port = free_port()?;
             match postgres.restart() {
@@ -96,6 +110,16 @@ impl Postgres {
             }
         }
         bail!("PostgreSQL found no free port in {START_ATTEMPTS} attempts")
+    }
+
+    /// The port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The file with the certificate, where it speaks TLS.
+    pub fn certificate(&self) -> Option<&Path> {
+        self.certificate.as_deref()
     }
 
     /// The URL of an empty database that nobody else uses.
@@ -174,6 +198,10 @@ impl Postgres {
         ] {
             command.args(["-c", setting]);
         }
+        if self.certificate.is_some() {
+            let files = ["ssl=on", "ssl_cert_file=server.crt", "ssl_key_file=server.key"];
+            command.args(files.iter().flat_map(|setting| ["-c", setting]));
+        }
         let mut server = Running::spawn_bound_with_folder(&command, &log, &log, self.folder.path())?;
         let ended = wait::until(START_TIMEOUT, "PostgreSQL to be ready", || match server.exited() {
             Some(status) => Some(Some(status)),
@@ -241,9 +269,44 @@ impl Postgres {
         Ok(())
     }
 
+    /// Makes a key, and a certificate that it signs itself.
+    fn certify(&self) -> Result<PathBuf> {
+        let config = self.folder.path().join("openssl.cnf");
+        let text = "[req]\ndistinguished_name = name\nx509_extensions = of\nprompt = no\n[name]\nCN = localhost\n\
+                    [of]\nsubjectAltName = DNS:localhost\n";
+        fs::write(&config, text).context("cannot write the configuration of a certificate")?;
+        let mut command = self.as_account(Path::new("openssl"));
+        command.args([
+            "req",
+            "-x509",
+            "-nodes",
+            "-days",
+            "2",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+        ]);
+        command.arg("-config").arg(&config);
+        let (key, certificate) = (self.data().join("server.key"), self.data().join("server.crt"));
+        command.arg("-keyout").arg(key).arg("-out").arg(&certificate);
+        let output = command.output().map_err(|error| child::spawn_error("openssl", error))?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "openssl failed, {}: {}",
+            output.status,
+            said.trim()
+        );
+        Ok(certificate)
+    }
+
     /// One of PostgreSQL's programs, as whoever may run it.
     fn command(&self, program: &str) -> Command {
-        let program = self.programs.join(program);
+        self.as_account(&self.programs.join(program))
+    }
+
+    fn as_account(&self, program: &Path) -> Command {
         let mut command = match &self.account {
             Some(Account { user, group }) => {
                 let mut command = Command::new("setpriv");

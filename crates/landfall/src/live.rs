@@ -78,4 +78,6 @@ pub struct LiveWarehouse {
     pub generation: i64,
     /// When this spec was first seen by this process: what was listed before may lack what nobody wanted then.
     pub noted: Timestamp,
+    /// When its project's credentials last changed before this process's eyes: what was refused before may be granted now.
+    pub recredentialed: Option<Timestamp>,
 }

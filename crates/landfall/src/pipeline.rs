@@ -284,6 +284,11 @@ impl Pipeline {
             .await;
         let known = self.live.load().warehouses.get(&target).cloned();
         let (extent, put_off) = match (&self.effect, &known) {
+            // It may have come to others before it comes here; and what is gone, somebody removes.
+            (Effect::Discover(_), None) if turn.exists_elsewhere => {
+                self.release(&target, turn).await;
+                return vec![(extent, sharing::asked_again())];
+            }
             (Effect::Discover(_), None) => {
                 self.settle_for_nobody(&target, &waiting, turn).await;
                 return Vec::new();

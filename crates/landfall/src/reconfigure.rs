@@ -80,7 +80,7 @@ impl Reconfigurer {
                 for derived in &derived {
                     self.note_config(derived, snapshot, &mut changes, now);
                 }
-                self.gone(snapshot)
+                self.gone(snapshot, &in_force.warehouses)
             }
             Records::ApiServer(publisher) => {
                 publisher.publish(
@@ -288,14 +288,18 @@ impl Reconfigurer {
         summaries
     }
 
-    /// Resources that there is a record of and that exist no more.
-    fn gone(&self, snapshot: &Snapshot) -> Vec<ResourceKey> {
+    /// Resources that there is a record of and that exist no more. A Warehouse that was never here may have come to other
+    /// processes first; only a start clears away what nobody has.
+    fn gone(&self, snapshot: &Snapshot, before: &HashMap<Target, LiveWarehouse>) -> Vec<ResourceKey> {
+        let others_may_have_it = self.pipeline.store.is_shared() && !before.is_empty();
+        let here: HashSet<ResourceKey> = before.keys().map(key_of).collect();
         let present: HashSet<&ResourceKey> = snapshot.resources.keys().collect();
         self.pipeline
             .statuses
             .keys()
             .into_iter()
             .filter(|key| !present.contains(key))
+            .filter(|key| !others_may_have_it || key.kind != Kind::Warehouse || here.contains(key))
             .collect()
     }
 }

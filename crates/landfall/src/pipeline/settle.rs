@@ -34,7 +34,7 @@ impl Pipeline {
         known: &LiveWarehouse,
         extent: Extent,
         waiting: Vec<WaitingWork>,
-        Turn { claim, began }: Turn,
+        Turn { claim, began, .. }: Turn,
         looked: Result<Refreshed, JoinError>,
     ) -> Wishes {
         let refreshed = looked.unwrap_or_else(|panicked| {
@@ -106,7 +106,7 @@ impl Pipeline {
             self.release(target, turn).await;
             return Vec::new();
         }
-        let Turn { claim, began } = turn;
+        let Turn { claim, began, .. } = turn;
         let (ended, served) = (now(), waiting.len());
         let state = |waiting: &WaitingWork| {
             let attempt = waiting.work.next_attempt()?;

@@ -36,6 +36,8 @@ impl Refused {
 pub(super) struct Turn {
     pub claim: Claim,
     pub began: Timestamp,
+    /// Whether there is a record of its resource that another process may have made: then it exists for somebody.
+    pub exists_elsewhere: bool,
 }
 
 /// When to ask again for what another process has.
@@ -57,10 +59,15 @@ impl Pipeline {
         match claimed {
             Claimed::Taken { claim, record } => {
                 self.refused.lock().remove(target);
+                let exists_elsewhere = record.is_some();
                 if let Some(record) = record {
                     self.statuses.learn(key, record);
                 }
-                Some(Turn { claim, began: now() })
+                Some(Turn {
+                    claim,
+                    began: now(),
+                    exists_elsewhere,
+                })
             }
             Claimed::Elsewhere => None,
         }
@@ -94,7 +101,8 @@ impl Pipeline {
         let age = Duration::try_from(began.duration_since(refreshed)).unwrap_or(Duration::MAX);
         let is_made = match occasion {
             Occasion::Interval => age < interval,
-            Occasion::SpecChanged => refreshed >= known.noted,
+            // The record is of this very spec, so it was looked at since it changed.
+            Occasion::SpecChanged => known.recredentialed.is_none_or(|changed| refreshed >= changed),
             Occasion::Requested => {
                 let status: WarehouseStatus = serde_json::from_str(&record.status).unwrap_or_default();
                 known.warehouse.metadata.refresh_token() == Some(&*status.last_handled_refresh)

@@ -35,10 +35,11 @@ impl Reconfigurer {
         }
         for (loaded, warehouse) in warehouses(snapshot) {
             let target = target_of(warehouse);
+            let granted_anew = recredentialed.contains(target.project());
             let generation = match &self.records {
                 Records::Store => {
                     let (record, mut occasion) = self.note_warehouse(loaded, warehouse, changes, now);
-                    if occasion.is_none() && recredentialed.contains(target.project()) {
+                    if occasion.is_none() && granted_anew {
                         occasion = Some(Occasion::SpecChanged);
                     }
                     changes.wish(&target, warehouse, &record, occasion, now);
@@ -53,17 +54,22 @@ impl Reconfigurer {
                 // Whoever discovers for it selects.
                 Effect::Annotate(_) => Policies::new(),
             };
-            let noted = before
-                .get(&target)
+            let known = before.get(&target);
+            let noted = known
                 .filter(|known| known.generation == generation)
                 .map_or(now, |known| known.noted);
-            let known = LiveWarehouse {
+            let recredentialed = match granted_anew {
+                true => Some(now),
+                false => known.and_then(|known| known.recredentialed),
+            };
+            let current = LiveWarehouse {
                 warehouse: Arc::new(warehouse.clone()),
                 policies: Arc::new(policies),
                 generation,
                 noted,
+                recredentialed,
             };
-            live.insert(target, known);
+            live.insert(target, current);
         }
         *self.patterns() = index.patterns().clone();
         (Arc::new(index.build()), Arc::new(live))

@@ -266,6 +266,44 @@ async fn a_database_that_does_not_answer_is_given_up_and_asked_again() {
 }
 
 #[tokio::test]
+async fn a_certificate_is_checked_as_the_url_says() {
+    let postgres = Postgres::start_with_tls().unwrap();
+    let roots = postgres.certificate().unwrap().display().to_string();
+    for (host, query, expected) in [
+        ("127.0.0.1", "sslmode=prefer".to_owned(), "t"),
+        ("127.0.0.1", "sslmode=disable".to_owned(), "f"),
+        ("127.0.0.1", "sslmode=require".to_owned(), "t"),
+        ("127.0.0.1", format!("sslmode=verify-ca&sslrootcert={roots}"), "t"),
+        ("localhost", format!("sslmode=verify-full&sslrootcert={roots}"), "t"),
+        (
+            "127.0.0.1",
+            format!("sslmode=verify-full&sslrootcert={roots}"),
+            "refused",
+        ),
+        ("localhost", "sslmode=verify-full".to_owned(), "refused"),
+        ("localhost", "sslmode=verify-ca".to_owned(), "refused"),
+        (
+            "localhost",
+            "sslmode=verify-full&sslrootcert=/dev/null".to_owned(),
+            "refused",
+        ),
+    ] {
+        let url = format!("postgres://landfall@{host}:{}/postgres?{query}", postgres.port());
+        let connected = match Connector::new(url.parse().unwrap()) {
+            Ok(connector) => connector.connect().await.ok(),
+            Err(_no_authorities) => None,
+        };
+        let mut encrypted = "refused".to_owned();
+        if let Some(mut link) = connected {
+            let sql = "SELECT ssl::text FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
+            let rows = link.query(sql, &[]).await.unwrap();
+            encrypted = rows[0].get::<_, String>(0)[..1].to_owned();
+        }
+        assert_eq!(encrypted, expected, "{host} {query}");
+    }
+}
+
+#[tokio::test]
 async fn a_newer_versions_database_is_left_alone() {
     let database = database();
     drop(process(&database).await);
