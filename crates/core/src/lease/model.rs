@@ -1,9 +1,9 @@
 //! Lets two or three candidates live with one Lease through many schedules, and holds that never two of them believe to lead
 //! at once, that terms grow, and that in quiet times somebody leads. It must not know Kubernetes.
 //!
-//! A schedule is a seed: requests and answers are late or lost, processes stand still, die and come back under another name,
-//! resign, somebody touches the Lease, and each clock runs at a speed of its own, up to 16 % off. That it bites was tried
-//! out; each of these changes fails within the default number of schedules:
+//! A schedule is a seed: requests and answers are late or lost, processes are cut off, stand still, die and come back under
+//! another name, resign, somebody touches the Lease, and each clock runs at a speed of its own, up to 16 % off. That it bites
+//! was tried out; each of these changes fails within the default number of schedules:
 //!
 //! | What is broken | What fails |
 //! |---|---|
@@ -12,6 +12,7 @@
 //! | the time of a holder counts from the first look, not from the last change | two lead |
 //! | `leads` ignores the deadline | two lead |
 //! | a renewal that changes nothing is sent as it is, and a clock stands still | two lead |
+//! | who resigns goes on to believe | two lead |
 //! | a new holder does not count itself | terms |
 //! | a failed request is not followed by a look | quiet |
 
@@ -98,6 +99,8 @@ struct Process {
     pending: Option<Pending>,
     /// It stands still until then.
     frozen_until: u64,
+    /// Nothing that it sends arrives until then.
+    cut_until: u64,
 }
 
 struct World {
@@ -140,6 +143,7 @@ impl World {
             stopped_wall: self.chance.one_in(4),
             pending: None,
             frozen_until: 0,
+            cut_until: 0,
         }
     }
 
@@ -190,16 +194,19 @@ impl World {
             Step::Wait { .. } => {}
             Step::Done => self.processes[place] = self.process(),
             request => {
-                let pending = self.send(request, local);
+                let is_cut = !self.calm && now < self.processes[place].cut_until;
+                let pending = self.send(request, local, is_cut);
                 self.processes[place].pending = Some(pending);
             }
         }
     }
 
-    fn send(&mut self, request: Step, sent: Moment) -> Pending {
-        let (lost, late) = if self.calm { (u64::MAX, 100) } else { (6, 4_000) };
+    fn send(&mut self, request: Step, sent: Moment, is_cut: bool) -> Pending {
+        let is_late = !self.calm && self.chance.one_in(4);
+        let late = if is_late { 4_000 } else { 200 };
+        let lost = if self.calm { u64::MAX } else { 8 };
         let arrives = self.now + self.chance.below(late);
-        let arrives = (!self.chance.one_in(lost)).then_some(arrives);
+        let arrives = (!is_cut && !self.chance.one_in(lost)).then_some(arrives);
         let returns = arrives.map(|at| at + self.chance.below(late));
         Pending {
             request,
@@ -225,6 +232,7 @@ impl World {
                     self.server.put(record);
                 }
             }
+            11..17 => self.processes[place].cut_until = self.now + self.chance.below(25_000),
             _ => {}
         }
     }
