@@ -48,7 +48,9 @@ impl Nginx {
         let mut nginx = Self {
             master,
             host,
-            version: String::from_utf8_lossy(&version.stderr).trim().to_owned(),
+            version: String::from_utf8_lossy(&version.stderr)
+                .trim()
+                .replace("nginx version: ", ""),
         };
         let ready = wait::until(PATIENCE, "nginx to speak TLS", || match nginx.master.try_wait() {
             Ok(None) => certificate.connect(&nginx.host).is_ok().then_some(true),
