@@ -31,9 +31,10 @@ RUN apt-get update \
     && ln -s /usr/bin/tini /sbin/tini
 COPY --from=build /landfall /usr/local/bin/landfall
 COPY LICENSE /usr/share/doc/landfall/LICENSE
-# Called by one of these names, it is Image Updater's command line.
+# Called by one of the first two names, it is Image Updater's command line, and by the third, Kargo's.
 RUN ln -s /usr/local/bin/landfall /manager \
-    && ln -s /usr/local/bin/landfall /usr/local/bin/argocd-image-updater
+    && ln -s /usr/local/bin/landfall /usr/local/bin/argocd-image-updater \
+    && ln -s /usr/local/bin/landfall /usr/local/bin/kargo
 
 # /tmp is the one place where Image Updater's own Deployment lets its container write. Whoever has a volume names it here,
 # since what is below /tmp does not outlive the pod. The folder of manifests is empty until something is mounted there.

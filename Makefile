@@ -22,6 +22,7 @@ export ONCE LISTEN REGISTRY_PORT
 # What is run besides Rust, as PROGRAM=PACKAGE of Debian and Ubuntu.
 #   docker-registry, skopeo: a real registry, and pushes to it
 #   openssl: certificates for tests; htpasswd: passwords for tests; curl: what the pages of docs/senders say to try
+#   postgres (looked for where Debian keeps it): a real database that several processes share
 #   cc: links, and compiles the C parts of SQLite and the TLS library
 PROGRAMS := docker-registry=docker-registry skopeo=skopeo openssl=openssl htpasswd=apache2-utils curl=curl cc=gcc
 
@@ -39,6 +40,8 @@ deps: ## Install what is missing for run and test (Debian, Ubuntu); elsewhere, n
 	  programs="$$programs C-headers"; packages="$$packages libc6-dev"; \
 	fi; \
 	case " $$packages " in *" gcc "*) packages="$$packages libc6-dev" ;; esac; \
+	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v pg_config >/dev/null 2>&1 || \
+	  { programs="$$programs postgres"; packages="$$packages postgresql"; }; \
 	if [ -n "$$packages" ]; then \
 	  if ! command -v apt-get >/dev/null 2>&1; then \
 	    echo "==> missing:$$programs" >&2; \
@@ -53,6 +56,12 @@ deps: ## Install what is missing for run and test (Debian, Ubuntu); elsewhere, n
 	    as_root=sudo; \
 	  fi; \
 	  echo "==> installing what is missing:$$packages"; \
+	  case " $$packages " in *" postgresql "*) \
+	    conf=/etc/postgresql-common/createcluster.conf; \
+	    [ -e $$conf ] || { \
+	      echo "    PostgreSQL is for tests alone: $$conf says that no database is made and none started"; \
+	      $$as_root mkdir -p $${conf%/*} && echo 'create_main_cluster = false' | $$as_root tee $$conf >/dev/null; }; \
+	  esac; \
 	  $$as_root apt-get update -qq && \
 	    $$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$packages || exit 1; \
 	fi; \

@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
     let name = ReceiverName("fuzz".to_owned());
-    let by_path = Receiver::by_path(name, Sender::Distribution, Reach::Everywhere);
+    let by_path = Receiver::by_path(name, Sender::Distribution, Reach::Everywhere, Secrets::only("s".into()));
     for receiver in [
         by_path,
         Receiver::by_type(Sender::Distribution, Secrets::only("s".into())),

@@ -7,7 +7,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
     let name = ReceiverName("fuzz".to_owned());
-    let by_path = Receiver::by_path(name, Sender::DockerHub, Reach::Everywhere);
+    let by_path = Receiver::by_path(name, Sender::DockerHub, Reach::Everywhere, Secrets::only("s".into()));
     for receiver in [by_path, Receiver::by_type(Sender::DockerHub, Secrets::only("s".into()))] {
         let headers = vec![("authorization".to_owned(), b"s".to_vec())];
         let query = vec![("secret".to_owned(), "s".to_owned())];

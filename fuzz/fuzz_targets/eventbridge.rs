@@ -2,11 +2,12 @@
 #![no_main]
 use landfall_core::delivery::Unverified;
 use landfall_core::receiver::{Reach, Receiver, ReceiverName, Sender, read};
+use landfall_core::secret::Secrets;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|body: &[u8]| {
     let name = ReceiverName("fuzz".to_owned());
-    let by_path = Receiver::by_path(name, Sender::EventBridge, Reach::Everywhere);
+    let by_path = Receiver::by_path(name, Sender::EventBridge, Reach::Everywhere, Secrets::only("s".into()));
     for receiver in [by_path, Receiver::open_by_type(Sender::EventBridge)] {
         let headers = Vec::new();
         let query = Vec::new();

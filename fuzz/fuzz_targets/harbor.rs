@@ -1,17 +1,17 @@
-//! Any body, at either door.
+//! Any body, at either door and with the right proof.
 #![no_main]
-use landfall_core::delivery::Unverified;
 use landfall_core::receiver::{Reach, Receiver, ReceiverName, Sender, read};
+use landfall_core::secret::Secrets;
 use libfuzzer_sys::fuzz_target;
 
+#[path = "proving.rs"]
+mod proving;
+
 fuzz_target!(|body: &[u8]| {
-    let name = ReceiverName("fuzz".to_owned());
-    let by_path = Receiver::by_path(name, Sender::Harbor, Reach::Everywhere);
+    let (name, secrets) = (ReceiverName("fuzz".to_owned()), Secrets::only(proving::SECRET.into()));
+    let by_path = Receiver::by_path(name, Sender::Harbor, Reach::Everywhere, secrets);
     for receiver in [by_path, Receiver::open_by_type(Sender::Harbor)] {
-        let headers = vec![("content-type".to_owned(), b"application/json".to_vec())];
-        let query = Vec::new();
-        let body = body.to_vec();
-        let delivery = receiver.authenticate(Unverified { headers, query, body });
-        let _ = read(&delivery.expect("no proof is asked for"));
+        let request = proving::request(body, "content-type", "application/json");
+        let _ = read(&receiver.authenticate(request).expect("the proof is right"));
     }
 });

@@ -47,6 +47,7 @@ pub struct Delivery {
     secret: Option<SecretAge>,
     headers: Vec<(String, String)>,
     registry: Option<String>,
+    virtual_repository: Option<String>,
     body: Vec<u8>,
 }
 
@@ -70,6 +71,7 @@ impl Delivery {
             entrance: receiver.entrance(),
             secret,
             registry,
+            virtual_repository: receiver.virtual_repository().map(str::to_owned),
             headers: request.headers.into_iter().map(presentable).collect(),
             body: request.body,
         }
@@ -90,7 +92,8 @@ impl Delivery {
         self.entrance
     }
 
-    /// Which secret its sender has shown; none where the path was the proof, or none is asked for.
+    /// Which secret its sender has shown, be it by the path alone; none where none is asked for. Where the path and the proof
+    /// are of different age, it is the previous one.
     pub fn secret(&self) -> Option<SecretAge> {
         self.secret
     }
@@ -99,6 +102,11 @@ impl Delivery {
     /// URL as `registry_url`. It stands above whatever the sender itself says.
     pub fn registry(&self) -> Option<&str> {
         self.registry.as_deref()
+    }
+
+    /// The name that the receiver has for the repository key of Artifactory's payloads, where it has one.
+    pub fn virtual_repository(&self) -> Option<&str> {
+        self.virtual_repository.as_deref()
     }
 
     /// The first value of a header that is fit to be kept, empty where there is none; `name` in lower case.
@@ -117,11 +125,37 @@ impl Delivery {
     pub fn body(&self) -> &[u8] {
         &self.body
     }
+
+    /// What the journal keeps of it, for whoever needs it no more.
+    pub fn into_kept(self) -> Kept {
+        let Self {
+            receiver,
+            headers,
+            body,
+            ..
+        } = self;
+        Kept {
+            receiver,
+            headers,
+            body,
+        }
+    }
+}
+
+/// What of a delivery is kept as it came.
+#[derive(Debug)]
+pub struct Kept {
+    /// The receiver that took it.
+    pub receiver: ReceiverName,
+    /// Headers fit to be kept and shown.
+    pub headers: Vec<(String, String)>,
+    /// The body, byte for byte.
+    pub body: Vec<u8>,
 }
 
 /// Headers that carry no secret with any sender. A list of what may be kept rather than of what may not: a header that
 /// nobody thought of stays out.
-const KEPT_HEADERS: [&str; 20] = [
+const KEPT_HEADERS: [&str; 28] = [
     "accept",
     "accept-encoding",
     "aeg-event-type",
@@ -135,19 +169,27 @@ const KEPT_HEADERS: [&str; 20] = [
     "content-type",
     "date",
     "host",
+    "idempotency-key",
     "transfer-encoding",
     "user-agent",
     "x-event-key",
+    "x-forgejo-delivery",
+    "x-forgejo-event",
+    "x-gitea-delivery",
+    "x-gitea-event",
     "x-github-delivery",
     "x-github-enterprise-host",
     "x-github-event",
+    "x-gitlab-event",
     "x-registry-type",
+    "x-request-id",
+    "x-request-uuid",
 ];
 
 fn presentable((name, value): (String, Vec<u8>)) -> (String, String) {
     let kept = KEPT_HEADERS.contains(&name.as_str());
     let value = if kept {
-        String::from_utf8_lossy(&value).into_owned()
+        String::from_utf8(value).unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned())
     } else {
         "[removed]".to_owned()
     };

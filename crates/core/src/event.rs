@@ -16,6 +16,11 @@ pub enum Event {
     ArtifactPushed(ArtifactPushed),
     /// Branches or tags moved in a Git repository.
     GitRefPushed(GitRefPushed),
+    /// A pull request was merged, or closed without that.
+    PullRequestClosed {
+        /// Its page, as the sender writes it. It is compared as it stands.
+        url: String,
+    },
 }
 
 /// A push to one repository of a registry.
@@ -84,21 +89,43 @@ impl ArtifactKind {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GitRefPushed {
-    /// Where to.
+    /// Where to: the first of the names that the sender has for the repository.
     pub repository: GitRepository,
+    /// Its other names, such as the one by ssh. The https and the ssh address of one repository are two names.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub also_named: Vec<GitRepository>,
     /// Full names of the refs that moved, for example `refs/heads/main`; empty where the sender told none.
     pub refs: Vec<String>,
     /// The files that the push changed; empty where the sender told none, or not all.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub changed_files: Vec<String>,
+    /// The short name of the repository's default branch, where the sender tells it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub default_branch: Option<String>,
+}
+
+impl GitRefPushed {
+    /// All names of the repository.
+    pub fn names(&self) -> impl Iterator<Item = &GitRepository> {
+        std::iter::once(&self.repository).chain(&self.also_named)
+    }
 }
 
 impl Event {
-    /// The repository in canonical form, for people and logs.
+    /// The repository in canonical form, for people and logs; of a pull request, its page.
     pub fn repository(&self) -> &str {
         match self {
             Self::ArtifactPushed(pushed) => pushed.repository.as_str(),
             Self::GitRefPushed(pushed) => pushed.repository.as_str(),
+            Self::PullRequestClosed { url } => url,
+        }
+    }
+
+    /// What kind of target it is for, in the word that Kargo's answers have.
+    pub fn refreshes(&self) -> &'static str {
+        match self {
+            Self::ArtifactPushed(_) | Self::GitRefPushed(_) => "warehouse",
+            Self::PullRequestClosed { .. } => "promotion",
         }
     }
 
@@ -106,12 +133,8 @@ impl Event {
     pub fn host_and_path(&self) -> (&str, Cow<'_, str>) {
         match self {
             Self::ArtifactPushed(pushed) => (pushed.repository.registry_host(), pushed.repository.path()),
-            Self::GitRefPushed(pushed) => {
-                let canonical = pushed.repository.as_str();
-                let place = canonical.split_once("://").map_or(canonical, |(_, place)| place);
-                let (host, path) = place.split_once('/').unwrap_or((place, ""));
-                (host, Cow::Borrowed(path))
-            }
+            Self::GitRefPushed(pushed) => of_url(pushed.repository.as_str()),
+            Self::PullRequestClosed { url } => of_url(url),
         }
     }
 
@@ -120,6 +143,13 @@ impl Event {
         match self {
             Self::ArtifactPushed(pushed) => pushed.tag.as_ref().map(ToString::to_string).unwrap_or_default(),
             Self::GitRefPushed(pushed) => pushed.refs.join(", "),
+            Self::PullRequestClosed { .. } => String::new(),
         }
     }
+}
+
+fn of_url(url: &str) -> (&str, Cow<'_, str>) {
+    let place = url.split_once("://").map_or(url, |(_, place)| place);
+    let (host, path) = place.split_once('/').unwrap_or((place, ""));
+    (host, Cow::Borrowed(path))
 }

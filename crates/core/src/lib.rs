@@ -16,6 +16,7 @@ pub mod discovery;
 pub mod door;
 pub mod event;
 pub mod journal;
+pub mod lease;
 pub mod matcher;
 pub mod pace;
 pub mod receiver;
@@ -23,6 +24,8 @@ pub mod refresh;
 pub mod selection;
 pub mod silence;
 pub mod target;
+
+pub mod commit;
 
 pub mod go;
 pub mod semver;

@@ -2,8 +2,9 @@
 //! must not know how events come in, nor what a refresh does.
 
 mod filter;
+mod waiting;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -11,10 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::event::Event;
 use crate::go::regexp::Patterns;
 use crate::receiver::Reach;
-use crate::repository::Repository;
-use crate::resource::{Source, SubscriptionSpec};
+use crate::repository::{GitRepository, Repository};
+use crate::resource::{Promotion, Source, SubscriptionSpec};
 use crate::target::Target;
 use filter::Filter;
+use waiting::Waiting;
 
 /// Every subscription, by the repository that it names.
 ///
@@ -24,6 +26,7 @@ use filter::Filter;
 pub struct Index {
     everywhere: Groups,
     by_project: HashMap<String, Groups>,
+    waiting: Waiting,
     subscriptions: usize,
 }
 
@@ -45,6 +48,7 @@ pub struct IndexBuilder {
     compiled: HashMap<String, Arc<Filter>>,
     /// By project; `None` is everywhere.
     groups: HashMap<Option<String>, Grouping>,
+    waiting: Waiting,
     subscriptions: usize,
 }
 
@@ -97,6 +101,11 @@ impl IndexBuilder {
         }
     }
 
+    /// Adds the pull requests that a Promotion waits for, if there are any.
+    pub fn add_promotion(&mut self, promotion: &Promotion) {
+        self.waiting.add(promotion);
+    }
+
     /// The index of all that was added.
     pub fn build(mut self) -> Index {
         let flatten = |groups: Grouping| -> Groups {
@@ -114,6 +123,7 @@ impl IndexBuilder {
         Index {
             everywhere,
             by_project,
+            waiting: self.waiting,
             subscriptions: self.subscriptions,
         }
     }
@@ -122,7 +132,7 @@ impl IndexBuilder {
 /// The repository that a subscription names, in canonical form. Charts in a registry share their normal form with images,
 /// and one event may be about either, so they are filed together.
 fn repository_of(source: &Source) -> Option<Repository> {
-    use crate::repository::{ChartRepository, GitRepository, ImageRepository};
+    use crate::repository::{ChartRepository, ImageRepository};
     match source {
         Source::Image(image) => ImageRepository::parse(&image.repo_url).ok().map(Repository::Image),
         Source::Git(git) => GitRepository::parse(&git.repo_url).ok().map(Repository::Git),
@@ -155,6 +165,9 @@ pub struct Line {
     pub reason: String,
     /// Who has the wish.
     pub targets: Vec<Target>,
+    /// The name by which the wish knows the repository, where that is not the event's first one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub named: Option<GitRepository>,
 }
 
 impl Explanation {
@@ -182,33 +195,47 @@ impl Index {
         builder.build()
     }
 
-    /// How many targets within `reach` want the event. This is all that a request waits for.
-    pub fn count(&self, event: &Event, reach: &Reach) -> usize {
+    /// How many targets within `reach` want the event; `None` where nothing subscribes to its repository, whatever it
+    /// wishes there, and no Promotion waits for it. This is all that a request waits for.
+    pub fn interest(&self, event: &Event, reach: &Reach) -> Option<usize> {
+        if let Event::PullRequestClosed { url } = event {
+            let waiting = self.waiting.targets(url, reach).count();
+            return (waiting > 0).then_some(waiting);
+        }
+        let groups = self.groups(event, reach);
         let wanted = |group: &&Group| group.filters.iter().any(|filter| filter.verdict(event).is_ok());
-        self.groups(event, reach)
-            .iter()
-            .filter(wanted)
-            .map(|group| group.targets.len())
-            .sum()
+        let wanting = groups.iter().flat_map(|(_, groups)| *groups).filter(wanted);
+        match groups.len() {
+            0 => None,
+            1 => Some(wanting.map(|group| group.targets.len()).sum()),
+            // One target may know the repository by several of its names.
+            _ => Some(wanting.flat_map(|group| &group.targets).collect::<HashSet<_>>().len()),
+        }
     }
 
-    /// Whether anything within `reach` subscribes to the event's repository, whatever it wishes there.
-    pub fn is_subscribed(&self, event: &Event, reach: &Reach) -> bool {
-        !self.groups(event, reach).is_empty()
+    /// How many targets within `reach` want the event.
+    pub fn count(&self, event: &Event, reach: &Reach) -> usize {
+        self.interest(event, reach).unwrap_or_default()
     }
 
     /// The verdict on every subscription within `reach` to the event's repository.
     pub fn explain(&self, event: &Event, reach: &Reach) -> Explanation {
+        if let Event::PullRequestClosed { url } = event {
+            return self.waiting.explain(url, reach);
+        }
         let mut lines = Vec::new();
-        for group in self.groups(event, reach) {
-            for filter in &group.filters {
-                let verdict = filter.verdict(event);
-                lines.push(Line {
-                    subscription: filter.to_string(),
-                    wanted: verdict.is_ok(),
-                    reason: verdict.unwrap_or_else(|refusal| refusal),
-                    targets: group.targets.clone(),
-                });
+        for (named, groups) in self.groups(event, reach) {
+            for group in groups {
+                lines.extend(group.filters.iter().map(|filter| {
+                    let verdict = filter.verdict(event);
+                    Line {
+                        subscription: filter.to_string(),
+                        wanted: verdict.is_ok(),
+                        reason: verdict.unwrap_or_else(|refusal| refusal),
+                        targets: group.targets.clone(),
+                        named: named.cloned(),
+                    }
+                }));
             }
         }
         Explanation { lines }
@@ -219,19 +246,25 @@ impl Index {
         self.subscriptions
     }
 
-    fn groups(&self, event: &Event, reach: &Reach) -> &[Group] {
+    /// The groups for each name of the event's repository that anybody subscribes to; the first name is not repeated.
+    fn groups<'a>(&'a self, event: &'a Event, reach: &Reach) -> Vec<(Option<&'a GitRepository>, &'a [Group])> {
         let groups = match reach {
             Reach::Everywhere => Some(&self.everywhere),
             Reach::Project(project) => self.by_project.get(project),
         };
-        let repository = match event {
-            Event::ArtifactPushed(pushed) => Repository::Image(pushed.repository.clone()),
-            Event::GitRefPushed(pushed) => Repository::Git(pushed.repository.clone()),
+        let named: Vec<(Option<&GitRepository>, Repository)> = match event {
+            Event::ArtifactPushed(pushed) => vec![(None, Repository::Image(pushed.repository.clone()))],
+            Event::GitRefPushed(pushed) => pushed
+                .names()
+                .enumerate()
+                .map(|(place, name)| (Some(name).filter(|_| place > 0), Repository::Git(name.clone())))
+                .collect(),
+            Event::PullRequestClosed { .. } => Vec::new(),
         };
-        groups
-            .and_then(|groups| groups.get(&repository))
-            .map(Vec::as_slice)
-            .unwrap_or_default()
+        let groups = named
+            .into_iter()
+            .filter_map(|(name, repository)| Some((name, groups?.get(&repository)?.as_slice())));
+        groups.collect()
     }
 }
 

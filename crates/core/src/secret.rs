@@ -97,6 +97,11 @@ impl Secrets {
         }
     }
 
+    /// Whether there is a previous one.
+    pub fn are_rotating(&self) -> bool {
+        self.previous.is_some()
+    }
+
     /// Which secret `is_shown` holds for. It is asked twice in every case, so that the time tells neither which secret was
     /// right, nor whether there are two. Where both are the same, it is the current one.
     pub fn shown(&self, is_shown: impl Fn(&SecretBytes) -> bool) -> Option<SecretAge> {

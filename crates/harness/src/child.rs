@@ -20,6 +20,24 @@ exec 3<&-
 exec "$@"
 "#;
 
+/// The same for a program that leaves something in the system when it is killed, which it is therefore asked to end; then its
+/// folder goes, which nobody else removes.
+const BOUND_WITH_FOLDER: &str = r#"
+exec 3<&0 </dev/null
+folder=$1
+shift
+sh -c '
+  cat >/dev/null
+  read -r _ _ _ parent _ </proc/self/stat
+  [ "$parent" = "$1" ] && kill -QUIT "$1" || exit
+  tries=100
+  while [ -d "/proc/$1" ] && [ $((tries -= 1)) -gt 0 ]; do sleep 0.1; done
+  rm -rf "$2"
+' sh $$ "$folder" <&3 >/dev/null 2>&1 &
+exec 3<&-
+exec "$@"
+"#;
+
 /// How much of a log an error shows.
 const TAIL_LINES: usize = 30;
 
@@ -42,9 +60,24 @@ impl Running {
     /// Starts `command` as [`spawn`](Self::spawn) does, and sees to it that it ends with the harness's process, even if
     /// nothing is dropped: for what all tests of a process share.
     pub(crate) fn spawn_bound(command: &Command, stdout: &Path, stderr: &Path) -> Result<Self> {
+        Self::bound(Command::new("sh").args(["-c", BOUND, "sh"]), command, stdout, stderr)
+    }
+
+    /// Starts `command` as [`spawn_bound`](Self::spawn_bound) does; its end is asked for with SIGQUIT, and `folder` goes with it.
+    pub(crate) fn spawn_bound_with_folder(
+        command: &Command,
+        stdout: &Path,
+        stderr: &Path,
+        folder: &Path,
+    ) -> Result<Self> {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", BOUND_WITH_FOLDER, "sh"]).arg(folder);
+        Self::bound(&mut shell, command, stdout, stderr)
+    }
+
+    fn bound(shell: &mut Command, command: &Command, stdout: &Path, stderr: &Path) -> Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
-        let child = Command::new("sh")
-            .args(["-c", BOUND, "sh"])
+        let child = shell
             .arg(command.get_program())
             .args(command.get_args())
             .envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))))
@@ -79,15 +112,24 @@ impl Running {
         if let Some(status) = self.exited() {
             return Ok(status);
         }
+        self.signal("TERM")?;
+        wait::until(timeout, "a process to end after SIGTERM", || self.exited())
+    }
+
+    /// Sends it a signal, such as `TERM`.
+    pub(crate) fn signal(&self, name: &str) -> Result<()> {
         // The standard library sends no other signal than SIGKILL; the shell's `kill` is always there.
         let pid = self.0.id().to_string();
         let sent = Command::new("sh")
-            .args(["-c", "kill -TERM \"$1\"", "sh", &pid])
+            .args(["-c", "kill -\"$2\" \"$1\"", "sh", &pid, name])
             .status();
-        if !sent.context("cannot run sh to send SIGTERM")?.success() {
-            bail!("SIGTERM could not be sent to process {pid}");
+        if !sent
+            .with_context(|| format!("cannot run sh to send SIG{name}"))?
+            .success()
+        {
+            bail!("SIG{name} could not be sent to process {pid}");
         }
-        wait::until(timeout, "a process to end after SIGTERM", || self.exited())
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@
 //! - [`Registry`]: a real `docker-registry`, with auth, notifications and an access log to count requests in;
 //! - [`CountingProxy`]: stands between landfall and a registry, records, and injects failures and delays;
 //! - [`ApiServer`]: a real `kube-apiserver` with its `etcd`, and `kubectl` to ask it with;
+//! - [`Postgres`]: a real PostgreSQL server, with a database for each test;
 //! - [`ImageSpec`], [`oci_layout`], [`push`]: deterministic images, by `skopeo` or by a fast uploader;
 //! - [`Landfall`]: the binary as a process that can be killed and restarted;
 //! - [`http`], [`manifests`], [`wait`]: deliveries, resource files, and waiting without guessing.
@@ -21,6 +22,7 @@ mod kubernetes;
 pub mod manifests;
 pub mod oci_layout;
 mod port;
+mod postgres;
 pub mod process;
 pub mod push;
 pub mod registry;
@@ -33,6 +35,7 @@ pub use credentials::Credentials;
 pub use image::{Digest, ImageSpec, Manifest, Platform};
 pub use kubernetes::ApiServer;
 pub use port::free_port;
+pub use postgres::Postgres;
 pub use process::Landfall;
 pub use push::Uploader;
 pub use registry::{NotificationEndpoint, Registry, RegistryConfig, Storage};

@@ -48,7 +48,10 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         .tls
         .map(|settings| Tls::start(settings, config.http2))
         .transpose()?;
-    let store = Store::open(&config.data_dir)?;
+    let store = match config.journal {
+        Some(url) => Store::connect(url, &config.data_dir).await?,
+        None => Store::open(&config.data_dir)?,
+    };
     let snapshot = manifests::watch(&config.manifests)?;
     let listener = match &config.listen {
         Some(address) => Some(listen(address, "--listen or --webhook-port").await?),
@@ -135,6 +138,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     tokio::spawn(follow(snapshot, webhook_secrets.follow(), reconfigurer));
     tokio::spawn(pipeline.run());
 
+    let left = store.clone();
     tokio::spawn(senders.clone().listen(store.clone()));
     let watch = Watch {
         metrics: metrics.clone(),
@@ -171,6 +175,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             listener.serve(routes, tls, limits, stop).await;
         }
         None => stop.await,
+    }
+    if let Err(error) = left.leave().await {
+        tracing::warn!(%error, "other processes take over what is unfinished only when they notice that this one is gone");
     }
     tracing::info!("landfall has stopped; what is unfinished goes on with the next start");
     Ok(())

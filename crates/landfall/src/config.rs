@@ -9,12 +9,15 @@ use landfall_core::journal::{Retention, RetryPolicy};
 use crate::registry::RegistryOptions;
 use crate::server::tls::TlsSettings;
 use crate::server::{Limits, ListenAddress};
+use crate::store::DatabaseUrl;
 use crate::webhook_secrets::SecretSources;
 
 /// The configuration of a server.
 pub struct Config {
     pub manifests: PathBuf,
     pub data_dir: PathBuf,
+    /// The database that keeps the journal; `None` for a file in the data folder.
+    pub journal: Option<DatabaseUrl>,
     /// The address of the webhook door; `None` where it is not to be opened.
     pub listen: Option<ListenAddress>,
     /// How the webhook door does TLS; `None` for plain HTTP.

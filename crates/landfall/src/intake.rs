@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use landfall_core::delivery::{Delivery, Entrance};
+use landfall_core::delivery::{Delivery, Entrance, Kept};
 use landfall_core::journal::{DedupeKey, EntryId};
 use landfall_core::pace::Pace;
 use landfall_core::receiver::{self, Contents, Malformed, Reach};
@@ -34,8 +34,12 @@ pub struct Intake {
 /// What the sender is told.
 #[derive(Debug)]
 pub enum Taken {
-    /// It is on the disk and will be followed up; so many targets want it.
-    Accepted { id: EntryId, matched: usize },
+    /// It is on the disk and will be followed up; so many targets of that kind want it.
+    Accepted {
+        id: EntryId,
+        matched: usize,
+        refreshes: &'static str,
+    },
     /// It is on the disk as a repetition of another one.
     Duplicate { id: EntryId, of: EntryId },
     /// It is on the disk, and nothing in it is of interest.
@@ -54,10 +58,11 @@ impl Intake {
         }
         if delivery.secret() == Some(SecretAge::Previous) {
             let receiver = delivery.receiver();
+            self.metrics.previous_secrets.shown(receiver, now());
             tracing::warn!(%receiver, "a delivery shows the previous secret; its sender is still to be told the new one");
         }
         let read = receiver::read(&delivery);
-        let (mut matched, mut aside) = (0, String::new());
+        let (mut interest, mut aside) = (None, String::new());
         let contents = match &read {
             Err(malformed) => Recorded::Malformed(malformed.to_string()),
             Ok(contents) if contents.reports.is_empty() => {
@@ -66,25 +71,23 @@ impl Intake {
             }
             Ok(contents) => {
                 let live = self.live.load();
-                matched = contents
-                    .reports
-                    .iter()
-                    .map(|report| live.index.count(&report.event, &reach))
-                    .sum();
+                let interests = contents.reports.iter();
+                interest = interests
+                    .filter_map(|report| live.index.interest(&report.event, &reach))
+                    .reduce(|one, other| one + other);
                 let reports = contents.reports.iter().enumerate().map(|(position, report)| NewReport {
                     key: DedupeKey::of(delivery.receiver(), report, delivery.body(), position),
                     event: report.event.clone(),
                 });
                 let reports = reports.collect();
-                let subscribed = |report: &receiver::Report| live.index.is_subscribed(&report.event, &reach);
-                if contents.reports.iter().any(subscribed) {
-                    Recorded::Events(reports)
-                } else {
-                    Recorded::Unsubscribed(reports)
+                match interest {
+                    Some(_) => Recorded::Events(reports),
+                    None => Recorded::Unsubscribed(reports),
                 }
             }
         };
-        let accepted = self.keep(self.new_entry(&delivery, reach, peer, contents)).await;
+        let matched = interest.unwrap_or_default();
+        let accepted = self.keep(self.new_entry(delivery, reach, peer, contents)).await;
         match (accepted, read) {
             (Ok(_), Err(malformed)) => Taken::Malformed(malformed),
             (Err(error), Err(malformed)) => {
@@ -97,7 +100,11 @@ impl Intake {
             }
             (Ok(Acceptance::New(id)), Ok(contents)) => {
                 tell(id, peer, matched, &contents);
-                Taken::Accepted { id, matched }
+                let refreshes = contents
+                    .reports
+                    .first()
+                    .map_or("warehouse", |report| report.event.refreshes());
+                Taken::Accepted { id, matched, refreshes }
             }
             (Ok(Acceptance::Duplicate { id, of }), Ok(_)) => Taken::Duplicate { id, of },
             (Ok(Acceptance::Recorded(id)), Ok(_)) => Taken::Ignored { id, reason: aside },
@@ -112,18 +119,24 @@ impl Intake {
         self.store.accept(entry, self.dedupe_window, arrived).await
     }
 
-    fn new_entry(&self, delivery: &Delivery, reach: Reach, peer: SocketAddr, contents: Recorded) -> NewEntry {
+    fn new_entry(&self, delivery: Delivery, reach: Reach, peer: SocketAddr, contents: Recorded) -> NewEntry {
         let paced = delivery.entrance() == Entrance::Type;
+        let (sender, secret) = (delivery.sender().path_segment(), delivery.secret());
+        let Kept {
+            receiver,
+            headers,
+            body,
+        } = delivery.into_kept();
         NewEntry {
             received: now(),
-            sender: delivery.sender().path_segment(),
-            receiver: delivery.receiver().to_string(),
+            sender,
+            receiver: receiver.0,
             reach,
             peer: peer.to_string(),
-            headers: delivery.headers().to_vec(),
-            body: delivery.body().to_vec(),
+            headers,
+            body,
             contents,
-            secret: delivery.secret(),
+            secret,
             pace: self.pace.filter(|_| paced),
         }
     }
@@ -131,6 +144,9 @@ impl Intake {
 
 /// A line for each event, with the fields of Image Updater's log. What nobody wants is a detail.
 fn tell(id: EntryId, peer: SocketAddr, matched: usize, contents: &Contents) {
+    if matched == 0 && !tracing::enabled!(tracing::Level::DEBUG) {
+        return;
+    }
     for report in &contents.reports {
         let tag = report.event.subject();
         let (registry, repository) = report.event.host_and_path();

@@ -46,9 +46,23 @@ pub struct ReceiverSummary {
     /// Where its sender posts; absent where it cannot be reached. With the door by path, the URL is the secret.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub url: Option<String>,
-    /// Why it cannot be reached.
+    /// Why it cannot be reached, or what else is wrong with it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub problem: Option<String>,
+    /// The use of its previous secret, while that is still good.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub previous_secret: Option<PreviousSecret>,
+}
+
+/// How often a previous secret was shown since the start of this process. Once nobody does any more, it can go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviousSecret {
+    /// Deliveries that showed it.
+    pub deliveries: u64,
+    /// When the last of them came.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last: Option<Timestamp>,
 }
 
 /// A Warehouse in force.

@@ -2,6 +2,7 @@
 //! it: states, plans and choices come from `landfall-core`.
 
 mod settle;
+mod sharing;
 mod slots;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use landfall_core::event::Event;
 use landfall_core::journal::{Retention, RetryPolicy};
-use landfall_core::matcher::Explanation;
+use landfall_core::matcher::{Explanation, Line};
 use landfall_core::pace::Pace;
 use landfall_core::refresh::{Extent, Occasion, Plan};
 use landfall_core::repository::Repository;
@@ -24,6 +25,7 @@ use crate::controller::warehouse::{self, Discovery, Hints};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::statuses::Statuses;
+use sharing::Refused;
 use slots::Slots;
 
 use crate::store::{Hint, Matched, Store, StoreError, Unmatched, WaitingWork};
@@ -48,6 +50,7 @@ pub struct Pipeline {
     pub metrics: Metrics,
     plan: Mutex<Plan>,
     slots: Slots,
+    refused: Refused,
     /// Signalled when the plan has changed.
     replanned: Notify,
 }
@@ -73,6 +76,7 @@ impl Pipeline {
     ) -> Arc<Self> {
         let store = discovery.store.clone();
         let (plan, slots, replanned) = (Mutex::default(), Slots::default(), Notify::new());
+        let refused = Refused::default();
         Arc::new(Self {
             live,
             store,
@@ -83,6 +87,7 @@ impl Pipeline {
             metrics,
             plan,
             slots,
+            refused,
             replanned,
         })
     }
@@ -93,6 +98,7 @@ impl Pipeline {
         tokio::join!(
             self.clone().match_arrivals(),
             self.clone().begin_refreshes(),
+            self.share(),
             self.prune()
         );
     }
@@ -257,22 +263,28 @@ impl Pipeline {
 
     /// From the work that waits for a target to its settlement; returns what is wished for next.
     async fn refresh(self: Arc<Self>, target: Target, extent: Extent) -> Vec<(Extent, Timestamp)> {
-        let began = now();
+        let Some(turn) = self.claim(&target).await else {
+            return vec![(extent, sharing::asked_again())];
+        };
+        let began = turn.began;
         let waiting = self
             .persist("the work of a target", || self.store.waiting(&target))
             .await;
         let Some(known) = self.live.load().warehouses.get(&target).cloned() else {
-            self.settle_for_nobody(&target, &waiting, began).await;
+            self.settle_for_nobody(&target, &waiting, turn).await;
             return Vec::new();
         };
+        let (extent, put_off) = self.still_wanted(&target, &known, extent, began);
         // What is not due yet keeps its attempts: other work of the same target must not use them up.
         let due = |waiting: &WaitingWork| waiting.work.due(began, &self.rules.retries);
         let (waiting, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|waiting| due(waiting) <= Some(began));
         let mut next: Vec<_> = later
             .iter()
             .filter_map(|waiting| Some((Extent::Hinted, due(waiting)?)))
+            .chain(put_off)
             .collect();
         if waiting.is_empty() && extent == Extent::Hinted {
+            self.release(&target, turn).await;
             return next;
         }
         let hints = hints(&waiting, began, &self.rules.retries);
@@ -281,7 +293,7 @@ impl Pipeline {
         // A task of its own, so that a bug in looking is one failed attempt and nothing more.
         let looked =
             tokio::spawn(async move { warehouse::refresh(&discovery, &credentials, &looked_at, extent, &hints).await });
-        next.extend(self.settle(&target, &known, extent, waiting, began, looked.await).await);
+        next.extend(self.settle(&target, &known, extent, waiting, turn, looked.await).await);
         next
     }
 
@@ -320,22 +332,11 @@ impl Pipeline {
 fn hints_by_target(events: &[Event], explanations: &[Explanation]) -> Vec<(Target, Vec<Hint>)> {
     let mut targets: BTreeMap<&Target, Vec<Hint>> = BTreeMap::new();
     for (event, explanation) in events.iter().zip(explanations) {
-        let hint = match event {
-            Event::ArtifactPushed(pushed) => Hint {
-                repository: Repository::Image(pushed.repository.clone()),
-                tag: pushed.tag.clone(),
-                claimed: pushed.digest.clone(),
-            },
-            Event::GitRefPushed(pushed) => Hint {
-                repository: Repository::Git(pushed.repository.clone()),
-                tag: None,
-                claimed: None,
-            },
-        };
-        for target in explanation.wanted_by() {
-            let hints = targets.entry(target).or_default();
-            if !hints.contains(&hint) {
-                hints.push(hint.clone());
+        for line in explanation.lines.iter().filter(|line| line.wanted) {
+            let hint = hint(event, line);
+            for target in &line.targets {
+                let hints = targets.entry(target).or_default();
+                hints.extend(hint.clone().filter(|hint| !hints.contains(hint)));
             }
         }
     }
@@ -343,6 +344,23 @@ fn hints_by_target(events: &[Event], explanations: &[Explanation]) -> Vec<(Targe
         .into_iter()
         .map(|(target, hints)| (target.clone(), hints))
         .collect()
+}
+
+/// Where to look because of an event, by the name that the wish has for the repository; nowhere because of a pull request.
+fn hint(event: &Event, line: &Line) -> Option<Hint> {
+    match event {
+        Event::ArtifactPushed(pushed) => Some(Hint {
+            repository: Repository::Image(pushed.repository.clone()),
+            tag: pushed.tag.clone(),
+            claimed: pushed.digest.clone(),
+        }),
+        Event::GitRefPushed(pushed) => Some(Hint {
+            repository: Repository::Git(line.named.as_ref().unwrap_or(&pushed.repository).clone()),
+            tag: None,
+            claimed: None,
+        }),
+        Event::PullRequestClosed { .. } => None,
+    }
 }
 
 /// Where the waiting work wants to look, each with the time since which a look counts: the latest at which any of it became

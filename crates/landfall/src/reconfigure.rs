@@ -18,7 +18,7 @@ use sha2::{Digest as _, Sha256};
 use crate::clock::now;
 use crate::controller::credentials::Credentials;
 use crate::controller::receivers::{Derived, Doors, Settings, derive};
-use crate::live::{Live, LiveWarehouse, Policies, ReceiverSummary};
+use crate::live::{Live, LiveWarehouse, Policies, PreviousSecret, ReceiverSummary};
 use crate::pipeline::Pipeline;
 use crate::resources::manifests::{Loaded, Snapshot};
 use crate::store::{ResourceRecord, ResourceWrite, StoreError};
@@ -41,10 +41,22 @@ impl Reconfigurer {
     /// Puts a snapshot in force. What it replaces stays in force for requests and refreshes that have begun. If the store
     /// cannot be written, the snapshot is in force all the same, and the error says that its statuses are not kept.
     pub async fn apply(&self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        if let Err(error) = self.pipeline.statuses.renew(&self.pipeline.store).await {
+            tracing::warn!(%error, "what other processes noted of the resources is not known");
+        }
         let now = now();
         let derived = derive(snapshot, &self.settings);
-        for (name, problem) in derived.iter().flat_map(|derived| &derived.closed) {
-            tracing::warn!(receiver = name, problem, "a receiver cannot be reached");
+        for derived in &derived {
+            for (name, problem) in &derived.closed {
+                tracing::warn!(receiver = name, problem, "a receiver cannot be reached");
+            }
+            for (name, problem) in &derived.flawed {
+                tracing::warn!(
+                    receiver = name,
+                    problem,
+                    "a receiver is reached by its current secret alone"
+                );
+            }
         }
         let (credentials, problems) = Credentials::of(snapshot, self.shared_namespace.clone());
         for problem in problems {
@@ -57,6 +69,9 @@ impl Reconfigurer {
         let in_force = self.pipeline.live.load_full();
         let before = &in_force.warehouses;
         for loaded in snapshot.resources.values() {
+            if let Resource::Promotion(promotion) = &loaded.resource {
+                index.add_promotion(promotion);
+            }
             if let Resource::Warehouse(warehouse) = &loaded.resource {
                 let target = target_of(warehouse);
                 let (record, mut occasion) = self.note_warehouse(loaded, warehouse, &mut changes, now);
@@ -82,10 +97,17 @@ impl Reconfigurer {
         }
         let gone = self.gone(snapshot);
         let by_type = self.webhook_secrets.receivers(snapshot);
+        let summaries = self.summaries(&derived, &by_type);
+        let rotating = summaries.iter().filter(|receiver| receiver.previous_secret.is_some());
+        let rotating: HashSet<&str> = rotating.map(|receiver| receiver.receiver.as_str()).collect();
+        self.pipeline
+            .metrics
+            .previous_secrets
+            .keep(|receiver| rotating.contains(receiver));
         *self.patterns() = index.patterns().clone();
         self.pipeline.live.store(Arc::new(Live {
             doors: Doors::of(&derived, &self.settings.base_url),
-            receivers: self.summaries(&derived, &by_type),
+            receivers: summaries,
             by_type,
             index: index.build(),
             warehouses,
@@ -232,32 +254,35 @@ impl Reconfigurer {
     fn summaries(&self, derived: &[Derived], by_type: &HashMap<Sender, Receiver>) -> Vec<ReceiverSummary> {
         let mut summaries = Vec::new();
         for derived in derived {
-            summaries.extend(derived.open.iter().map(|(door, receiver)| ReceiverSummary {
-                receiver: receiver.name().to_string(),
-                sender: Some(receiver.sender()),
-                url: Some(door.url().to_owned()),
-                problem: None,
+            summaries.extend(derived.open.iter().map(|open| {
+                let flaw = derived.flawed.iter().find(|(name, _)| *name == open.name);
+                ReceiverSummary {
+                    receiver: open.receiver.name().to_string(),
+                    sender: Some(open.receiver.sender()),
+                    url: Some(open.door.url().to_owned()),
+                    problem: flaw.map(|(_, problem)| problem.clone()),
+                    previous_secret: previous_secret(&open.receiver),
+                }
             }));
             summaries.extend(derived.closed.iter().map(|(name, problem)| ReceiverSummary {
                 receiver: format!("{} {}/{name}", derived.key.kind, derived.key.name),
                 sender: None,
                 url: None,
                 problem: Some(problem.clone()),
+                previous_secret: None,
             }));
         }
         let mut by_type: Vec<(&Sender, &Receiver)> = by_type.iter().collect();
         by_type.sort_unstable_by_key(|(sender, _)| **sender);
-        summaries.extend(by_type.into_iter().map(|(sender, receiver)| {
-            ReceiverSummary {
+        summaries.extend(by_type.into_iter().filter_map(|(sender, receiver)| {
+            let path = format!("/webhook?type={}", sender.type_name()?);
+            Some(ReceiverSummary {
                 receiver: receiver.name().to_string(),
                 sender: Some(*sender),
-                url: Some(
-                    self.settings
-                        .base_url
-                        .join(&format!("/webhook?type={}", sender.type_name())),
-                ),
+                url: Some(self.settings.base_url.join(&path)),
                 problem: None,
-            }
+                previous_secret: previous_secret(receiver),
+            })
         }));
         summaries
     }
@@ -272,6 +297,11 @@ impl Reconfigurer {
             .filter(|key| !present.contains(key))
             .collect()
     }
+}
+
+/// That there is a previous secret; how it was used is known when somebody asks.
+fn previous_secret(receiver: &Receiver) -> Option<PreviousSecret> {
+    receiver.has_previous_secret().then(PreviousSecret::default)
 }
 
 #[derive(Default)]

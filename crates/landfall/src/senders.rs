@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use landfall_core::receiver::Sender;
 use landfall_core::silence::Rhythm;
 
@@ -13,6 +14,8 @@ use crate::store::Store;
 
 /// How often silence is listened to.
 const LISTEN: Duration = Duration::from_secs(15);
+/// How far back is looked for what came to other processes: a few times as far as has to be.
+const LOOK_BACK: SignedDuration = SignedDuration::from_secs(60);
 
 /// When senders were heard of; cheap to clone.
 #[derive(Clone)]
@@ -56,6 +59,7 @@ impl Senders {
         let mut silent = BTreeMap::new();
         loop {
             tokio::time::sleep(LISTEN).await;
+            self.hear_from_others(&store).await;
             for (sender, rhythm, is_silent) in self.lines() {
                 let was = silent.insert(sender, is_silent).unwrap_or_default();
                 let (last, usual) = (rhythm.last(), rhythm.silent(now(), self.factor));
@@ -66,6 +70,27 @@ impl Senders {
                     (true, None) => tracing::info!(%sender, %last, "a sender is heard of again"),
                     _ => {}
                 }
+            }
+        }
+    }
+
+    /// What came to other processes on the same store was heard as well.
+    async fn hear_from_others(&self, store: &Store) {
+        let since = now().checked_sub(LOOK_BACK).unwrap_or(Timestamp::MIN);
+        let heard = match store.heard(since).await {
+            Ok(heard) => heard,
+            // It is asked again in a moment; whoever depends on the store says what is wrong with it.
+            Err(error) => return tracing::debug!(%error, "what came to other processes is not known"),
+        };
+        let mut rhythms = self.rhythms();
+        for sender in Sender::ALL {
+            let last = heard.iter().find(|(name, _)| name == sender.path_segment());
+            let Some((_, last)) = last else { continue };
+            let known = rhythms.get(&sender).copied();
+            match known {
+                Some(known) if known.last() >= *last => {}
+                Some(known) => drop(rhythms.insert(sender, known.heard(*last))),
+                None => drop(rhythms.insert(sender, Rhythm::begun(*last))),
             }
         }
     }

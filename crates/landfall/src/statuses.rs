@@ -8,7 +8,7 @@ use landfall_core::resource::{Kind, ResourceKey};
 use landfall_core::target::Target;
 use serde::Serialize;
 
-use crate::store::{ResourceRecord, ResourceWrite};
+use crate::store::{ResourceRecord, ResourceWrite, Store, StoreError};
 
 /// Records by resource.
 pub struct Statuses {
@@ -81,6 +81,31 @@ impl Statuses {
         }
     }
 
+    /// Another process may have written a record since; what is more than that is kept. A spec that this one noted and that one
+    /// did not know stays.
+    pub fn learn(&self, key: ResourceKey, record: ResourceRecord) {
+        let mut records = self.lock();
+        match records.get(&key) {
+            Some(known) if known.generation > record.generation => {}
+            _ => {
+                records.insert(key, record);
+            }
+        }
+    }
+
+    /// Learns the records of all Warehouses, as far as another process may have written some. Those of configurations hold
+    /// the paths of receivers, which are in no store.
+    pub async fn renew(&self, store: &Store) -> Result<(), StoreError> {
+        if store.is_shared() {
+            for (key, record) in store.resources().await? {
+                if key.kind == Kind::Warehouse {
+                    self.learn(key, record);
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The resource exists no more.
     pub fn remove(&self, key: &ResourceKey) {
         self.lock().remove(key);
@@ -105,11 +130,13 @@ impl Statuses {
 
 /// The resource behind a target.
 pub fn key_of(target: &Target) -> ResourceKey {
-    match target {
-        Target::Warehouse { namespace, name } => ResourceKey {
-            kind: Kind::Warehouse,
-            namespace: Some(namespace.clone()),
-            name: name.clone(),
-        },
+    let (kind, namespace, name) = match target {
+        Target::Warehouse { namespace, name } => (Kind::Warehouse, namespace, name),
+        Target::Promotion { namespace, name } => (Kind::Promotion, namespace, name),
+    };
+    ResourceKey {
+        kind,
+        namespace: Some(namespace.clone()),
+        name: name.clone(),
     }
 }

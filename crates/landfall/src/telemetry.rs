@@ -1,18 +1,30 @@
 //! Starts logging: to standard error, for people or for programs.
 
+mod lines;
+
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
+use lines::Lines;
+
+/// The log. Dropping it waits until everything is written that was logged.
+pub struct Log(Lines);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
+}
 
 /// Starts logging what `filter` lets through. The error says what is wrong with the filter.
-pub fn start(format: LogFormat, filter: &str) -> Result<(), String> {
+pub fn start(format: LogFormat, filter: &str) -> Result<Log, String> {
     let filter = EnvFilter::try_new(filter).map_err(|error| format!("--log-level: {error}"))?;
+    let lines = Lines::start(std::io::stderr()).map_err(|error| error.to_string())?;
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        // A log that cannot be written, for example to a full disk, must not cost a request: saying so would panic.
+        .with_writer(lines.clone())
         .log_internal_errors(false);
     match format {
         LogFormat::Text => logs
@@ -21,5 +33,6 @@ pub fn start(format: LogFormat, filter: &str) -> Result<(), String> {
             .try_init(),
         LogFormat::Json => logs.json().flatten_event(true).with_current_span(false).try_init(),
     }
-    .map_err(|error| error.to_string())
+    .map_err(|error| error.to_string())?;
+    Ok(Log(lines))
 }

@@ -97,4 +97,28 @@ impl Catalog {
         self.tags = tags;
         self.listed = Some(began);
     }
+
+    /// Takes over what somebody else saw meanwhile: of each tag, the later look counts, and of two listings the later one.
+    pub fn learn(&mut self, other: Self) {
+        if let Some(listed) = other.listed.filter(|listed| self.listed < Some(*listed)) {
+            let seen_since = |observation: &Option<Observation>| observation.as_ref().is_some_and(|o| o.seen >= listed);
+            self.tags
+                .retain(|tag, observation| other.tags.contains_key(tag) || seen_since(observation));
+            self.listed = Some(listed);
+        }
+        for (tag, theirs) in other.tags {
+            let told = theirs.as_ref().map(|observation| observation.seen).max(other.listed);
+            if self.absent.get(&tag).is_some_and(|absent| Some(*absent) >= told) {
+                continue;
+            }
+            self.absent.remove(&tag);
+            let ours = self.tags.entry(tag).or_default();
+            if ours.as_ref().map(|observation| observation.seen) < theirs.as_ref().map(|observation| observation.seen) {
+                *ours = theirs;
+            }
+        }
+        for (digest, content) in other.contents {
+            self.contents.entry(digest).or_insert(content);
+        }
+    }
 }

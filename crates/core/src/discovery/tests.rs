@@ -892,3 +892,40 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_catalog_learns_what_somebody_else_saw() {
+    let seen = |hour| {
+        Some(Observation {
+            digest: digest(1),
+            seen: at(hour),
+        })
+    };
+    let mut ours = Catalog::default();
+    ours.take_listing([tag("gone"), tag("older"), tag("newer"), tag("unseen")], at(1));
+    for (name, hour) in [("older", 2), ("newer", 6), ("fresh", 9)] {
+        ours.note(tag(name), digest(1), holds("a"), at(hour));
+    }
+    ours.note_absent(&tag("back"), at(2));
+    ours.note_absent(&tag("away"), at(9));
+    let mut theirs = Catalog::default();
+    theirs.take_listing(["older", "newer", "unseen", "back", "away"].map(tag), at(8));
+    for (name, hour) in [("older", 4), ("newer", 5), ("unseen", 3)] {
+        theirs.note(tag(name), digest(1), holds("a"), at(hour));
+    }
+    ours.learn(theirs);
+    let expected = [
+        ("back", None),
+        ("fresh", seen(9)),
+        ("newer", seen(6)),
+        ("older", seen(4)),
+        ("unseen", seen(3)),
+    ];
+    let expected = expected.map(|(name, observation)| (tag(name), observation));
+    assert_eq!((ours.listed, ours.tags.clone()), (Some(at(8)), expected.into()));
+    // An older listing says nothing of what is known since.
+    let mut theirs = Catalog::default();
+    theirs.take_listing([], at(7));
+    ours.learn(theirs);
+    assert_eq!((ours.listed, ours.tags.len()), (Some(at(8)), 5));
+}

@@ -7,4 +7,5 @@ pub mod printable;
 pub mod quote;
 pub mod regexp;
 mod tables;
+pub mod template;
 pub mod url;

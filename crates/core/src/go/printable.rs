@@ -35,6 +35,9 @@ pub fn to_lower(character: char) -> char {
 
 /// Go's `strings.ToLower`: every character by itself, so a sigma at the end of a word is `σ` like any other.
 pub fn to_lower_text(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     text.chars().map(to_lower).collect()
 }
 

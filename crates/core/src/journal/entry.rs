@@ -45,11 +45,9 @@ impl EntryId {
 
 impl fmt::Display for EntryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text: String = (0..LENGTH)
-            .rev()
-            .map(|digit| char::from(DIGITS[((self.0 >> (5 * digit)) & 31) as usize]))
-            .collect();
-        f.pad(&text)
+        let digits: [u8; LENGTH] =
+            std::array::from_fn(|place| DIGITS[((self.0 >> (5 * (LENGTH - 1 - place))) & 31) as usize]);
+        f.pad(std::str::from_utf8(&digits).expect("the digits are ASCII"))
     }
 }
 
@@ -99,17 +97,39 @@ impl<'de> Deserialize<'de> for EntryId {
 #[derive(Clone, Copy, Debug)]
 pub struct EntryIds {
     last: EntryId,
+    /// Of each `ways` numbers in a row, the one that is given out is this one.
+    way: i64,
+    ways: i64,
 }
 
 impl EntryIds {
+    /// How many can give ids out side by side, at most.
+    pub const WAYS: u16 = 1024;
+
     /// Goes on after the greatest id ever given.
     pub fn after(last: EntryId) -> Self {
-        Self { last }
+        Self { last, way: 0, ways: 1 }
+    }
+
+    /// Goes on after the greatest id ever given, beside others who do so: whoever has another way gives other ids.
+    pub fn beside_others(last: EntryId, way: u16) -> Self {
+        Self {
+            last,
+            way: i64::from(way % Self::WAYS),
+            ways: i64::from(Self::WAYS),
+        }
+    }
+
+    /// The greatest id that was given.
+    pub fn last(&self) -> EntryId {
+        self.last
     }
 
     /// The next id, at `now` or, where the clock lags behind what was given before, right after that.
     pub fn next(&mut self, now: Timestamp) -> EntryId {
-        self.last = EntryId(self.last.0.saturating_add(1)).max(EntryId::floor(now));
+        let least = self.last.0.saturating_add(1).max(EntryId::floor(now).0);
+        let ahead = (self.way - least).rem_euclid(self.ways);
+        self.last = EntryId(least.saturating_add(ahead));
         self.last
     }
 }
@@ -209,6 +229,22 @@ mod tests {
         assert!(given.is_sorted(), "{given:?}");
         assert!(given.iter().map(ToString::to_string).is_sorted());
         assert_eq!(given[4], EntryId::floor(at(3_000)));
+    }
+
+    #[test]
+    fn whoever_gives_ids_beside_others_gives_other_ones_and_they_sort_by_time_all_the_same() {
+        let last = EntryId::floor(at(1_000));
+        let mut sides = [3, 0, 1023].map(|way| EntryIds::beside_others(last, way));
+        let given: Vec<_> = [1_000, 1_000, 2_000, 1_500, 3_000]
+            .into_iter()
+            .flat_map(|ms| sides.each_mut().map(|side| side.next(at(ms))))
+            .collect();
+        let distinct: std::collections::BTreeSet<_> = given.iter().collect();
+        assert_eq!(distinct.len(), given.len(), "{given:?}");
+        assert!(given.chunks(3).map(<[_]>::iter).map(Iterator::max).is_sorted());
+        let times: Vec<_> = given[12..].iter().map(|id| id.given()).collect();
+        assert_eq!(times, [at(3_000); 3]);
+        assert!(given.iter().all(|id| *id > last));
     }
 
     #[test]

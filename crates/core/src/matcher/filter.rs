@@ -64,6 +64,7 @@ impl Filter {
                 Err("the push was to a Git repository".to_owned())
             }
             (Wish::Git { .. }, Event::ArtifactPushed(_)) => Err("the push was to a registry".to_owned()),
+            (_, Event::PullRequestClosed { .. }) => Err("a pull request was closed, and nothing was pushed".to_owned()),
         }
     }
 }
@@ -97,13 +98,14 @@ fn git_verdict(refs: &GitRefFilter, paths: &PathFilter, pushed: &GitRefPushed) -
     if pushed.refs.is_empty() {
         return Ok("the sender named no ref, so any may have changed".to_owned());
     }
-    let mut refusals = pushed
+    let default_branch = pushed.default_branch.as_deref();
+    let mut verdicts = pushed
         .refs
         .iter()
-        .filter_map(|reference| refs.accepts(reference).err())
-        .peekable();
-    if refusals.peek().is_some() && pushed.refs.iter().all(|reference| refs.accepts(reference).is_err()) {
-        return Err(refusals.next().unwrap_or_default());
+        .map(|reference| refs.accepts_push(reference, default_branch));
+    let first = verdicts.next().unwrap_or(Ok(()));
+    if first.is_err() && !verdicts.any(|verdict| verdict.is_ok()) {
+        return first.map(|()| String::new());
     }
     if !pushed.changed_files.is_empty() && !paths.matches_any(&pushed.changed_files) {
         return Err("none of the changed files is within the paths".to_owned());

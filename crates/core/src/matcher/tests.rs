@@ -51,8 +51,10 @@ fn pushed_refs(repository: &str, refs: &[&str], files: &[&str]) -> Event {
     let texts = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
     Event::GitRefPushed(GitRefPushed {
         repository: GitRepository::parse(repository).unwrap(),
+        also_named: Vec::new(),
         refs: texts(refs),
         changed_files: texts(files),
+        default_branch: None,
     })
 }
 
@@ -77,6 +79,7 @@ fn line(subscription: &str, verdict: Result<&str, &str>, targets: &[&str]) -> Li
         wanted: verdict.is_ok(),
         reason: verdict.unwrap_or_else(|refusal| refusal).to_owned(),
         targets: targets.iter().map(|written| named(written)).collect(),
+        named: None,
     }
 }
 
@@ -667,6 +670,110 @@ fn a_hundred_thousand_other_subscriptions_change_no_answer() {
                 "{event:?} {reach:?}"
             );
         }
+    }
+}
+
+/// A repository has an address by https and one by ssh, and subscribers know it by either, or by both.
+#[test]
+fn a_repository_is_wanted_by_all_of_its_names() {
+    let (https, ssh) = ("https://git.example.com/shop/api", "git@git.example.com:shop/api.git");
+    let git = |url: &str| json!({ "git": { "repoURL": url } });
+    let index = index(&[
+        ("shop/https", json!([git(https)])),
+        ("shop/ssh", json!([git(ssh)])),
+        ("shop/both", json!([git(https), git(ssh)])),
+        ("shop/other", json!([git("git@git.example.com:shop/web.git")])),
+    ]);
+    let Event::GitRefPushed(pushed) = pushed_refs(https, &["refs/heads/trunk"], &[]) else {
+        unreachable!("it is a push of refs")
+    };
+    let alias = GitRepository::parse(ssh).unwrap();
+    let event = Event::GitRefPushed(GitRefPushed {
+        also_named: vec![alias.clone()],
+        default_branch: Some("trunk".to_owned()),
+        ..pushed
+    });
+    let wanted = |url: &str, named: Option<&GitRepository>, targets: &[&str]| Line {
+        named: named.cloned(),
+        ..line(
+            &format!("git {url}, NewestFromBranch"),
+            Ok("the ref is wanted"),
+            targets,
+        )
+    };
+    let expected = vec![
+        wanted(https, None, &["shop/https", "shop/both"]),
+        wanted(ssh, Some(&alias), &["shop/ssh", "shop/both"]),
+    ];
+    check("both names", &index, &event, &project("shop"), expected);
+    check("elsewhere", &index, &event, &project("bank"), vec![]);
+}
+
+#[test]
+fn promotions_wait_for_pull_requests() {
+    let promotion = |namespace: &str, name: &str, phase: &str, url: &str| {
+        let manifest = json!({
+            "apiVersion": "kargo.akuity.io/v1alpha1",
+            "kind": "Promotion",
+            "metadata": { "name": name, "namespace": namespace },
+            "spec": { "steps": [{ "uses": "git-wait-for-pr", "as": "wait" }, { "uses": "git-wait-for-pr", "as": "wait" }] },
+            "status": { "phase": phase, "currentStep": 1, "state": { "wait": { "pr": { "url": url } } } },
+        });
+        match Resource::from_value(&manifest) {
+            Parsed::Known(resource, _) => *resource,
+            other => panic!("{other:?}"),
+        }
+    };
+    let url = "https://git.example.com/shop/env/pulls/7";
+    let mut builder = IndexBuilder::default();
+    for resource in [
+        promotion("shop", "waits", "Running", url),
+        promotion("bank", "waits-too", "Running", url),
+        promotion("shop", "is-done", "Succeeded", url),
+        promotion(
+            "shop",
+            "waits-for-another",
+            "Running",
+            "https://git.example.com/shop/env/pulls/8",
+        ),
+    ] {
+        if let Resource::Promotion(promotion) = &resource {
+            builder.add_promotion(promotion);
+        }
+    }
+    builder.add(
+        &named("shop/w"),
+        &subscriptions(json!([image("git.example.com/shop/env")])),
+    );
+    let index = builder.build();
+    let waiting = |namespace: &str, name: &str| Target::Promotion {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+    };
+    let (here, there) = (waiting("shop", "waits"), waiting("bank", "waits-too"));
+    for (closed, reach, expected) in [
+        (url, Reach::Everywhere, vec![here.clone(), there]),
+        (url, project("shop"), vec![here]),
+        (url, project("zoo"), vec![]),
+        ("https://git.example.com/shop/env/pulls/7/", Reach::Everywhere, vec![]),
+        ("https://git.example.com/Shop/env/pulls/7", Reach::Everywhere, vec![]),
+    ] {
+        let event = Event::PullRequestClosed { url: closed.to_owned() };
+        let line = |targets| Line {
+            targets,
+            ..line(&format!("pull request {closed}"), Ok("a step waits for it"), &[])
+        };
+        assert_eq!(
+            index.interest(&event, &reach).is_some(),
+            !expected.is_empty(),
+            "{closed} {reach:?}"
+        );
+        let lines = if expected.is_empty() {
+            vec![]
+        } else {
+            vec![line(expected)]
+        };
+        check(closed, &index, &event, &reach, lines);
     }
 }
 

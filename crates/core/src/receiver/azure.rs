@@ -1,14 +1,12 @@
 //! Reads Azure Container Registry's webhooks, and its events as Event Grid delivers them in a schema of its own or as
-//! CloudEvents, which the receiver of CloudEvents reads here too.
+//! CloudEvents, which the receiver of CloudEvents reads here too. What Azure DevOps sends is read elsewhere.
 //! Shape: <https://learn.microsoft.com/azure/container-registry/container-registry-webhook-reference> and
 //! <https://learn.microsoft.com/azure/event-grid/event-schema-container-registry>.
 
-use serde_json::Value;
-
 use super::cloudevents::Attributes;
-use super::payload::{Object, items, parse_any};
+use super::payload::{Object, Value, items, parse_any};
 use super::push::{self, NAME_IT, Part, Push, gathered};
-use super::{Contents, Malformed, PING, insist_on_content_type};
+use super::{Contents, Malformed, PING, azure_devops, insist_on_content_type};
 use crate::delivery::Delivery;
 
 /// Event Grid's name of a push.
@@ -29,6 +27,9 @@ pub(super) fn read(delivery: &Delivery) -> Result<Contents, Malformed> {
         }));
     }
     let payload = Object::root(&payload)?;
+    if delivery.header("user-agent").starts_with("VSServices") || payload.has("eventType") {
+        return azure_devops::read(&payload);
+    }
     match payload.text("action")? {
         "" => Err(Malformed::Missing("action")),
         "push" => {

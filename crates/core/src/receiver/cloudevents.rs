@@ -6,11 +6,9 @@ mod attributes;
 mod generic;
 mod zot;
 
-use serde_json::Value;
-
 pub(super) use attributes::Attributes;
 
-use super::payload::{Object, items, parse, parse_any};
+use super::payload::{Object, Value, items, parse, parse_any};
 use super::push::{Part, gathered};
 use super::{Contents, Malformed, azure, harbor, insist_on_content_type};
 use crate::delivery::Delivery;
@@ -51,11 +49,7 @@ fn binary(delivery: &Delivery) -> Result<Contents, Malformed> {
 /// The attributes are fields, and one of them is the data.
 fn structured(delivery: &Delivery, event: &Object<'_>) -> Result<Vec<Part>, Malformed> {
     let attributes = Attributes::of_fields(event)?;
-    let nothing = Value::Object(serde_json::Map::new());
-    let data = match event.object("data")? {
-        Some(data) => data,
-        None => Object::root(&nothing)?,
-    };
+    let data = event.object("data")?.unwrap_or_else(Object::empty);
     parts(delivery, &attributes, &data)
 }
 

@@ -1,9 +1,7 @@
 //! Decides how a sender is answered that asks, before its first delivery, whether it is welcome. Whoever shows no secret is
 //! not answered: otherwise anybody could have anybody's deliveries sent here.
 
-use serde_json::Value;
-
-use super::payload::{items, parse_any};
+use super::payload::{Value, items, parse_any};
 use super::{Receiver, Sender};
 use crate::delivery::{Delivery, Rejected, Unverified};
 
@@ -31,7 +29,11 @@ pub fn of_options(receiver: &Receiver, request: &Unverified) -> Result<Option<Ha
         | Sender::Quay
         | Sender::AliyunAcr
         | Sender::Azure
-        | Sender::EventBridge => return Ok(None),
+        | Sender::EventBridge
+        | Sender::Gitea
+        | Sender::GitLab
+        | Sender::Bitbucket
+        | Sender::Artifactory => return Ok(None),
     }
     receiver.proof.of(request)?;
     let origin = request.header("webhook-request-origin").unwrap_or_default();

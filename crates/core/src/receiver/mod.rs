@@ -1,13 +1,20 @@
 //! Decides what a sender's message says: one file per sender, each from a delivery to events, or to why there are none.
 
 mod aliyun_acr;
+mod artifactory;
 mod azure;
+mod azure_devops;
+mod bitbucket;
 mod cloudevents;
 mod distribution;
 mod dockerhub;
 mod ecr;
 mod eventbridge;
+mod forge;
+mod gitea;
 mod github;
+mod github_package;
+mod gitlab;
 pub mod handshake;
 mod harbor;
 pub(crate) mod host;
@@ -15,6 +22,7 @@ pub mod payload;
 mod proof;
 mod push;
 mod quay;
+mod sender;
 
 use std::fmt;
 
@@ -22,99 +30,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::delivery::{Delivery, Entrance, Rejected, Unverified};
 use crate::event::Event;
-use crate::secret::Secrets;
+use crate::secret::{SecretAge, Secrets};
 use proof::Proof;
 
-/// The systems that post to us. Adding one is a variant here, a file beside this one and a folder of fixtures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Sender {
-    /// Docker Hub's repository webhooks.
-    DockerHub,
-    /// CNCF Distribution's notifications, also those of registries built on it.
-    Distribution,
-    /// GitHub's webhooks, of which the events of packages are read.
-    GitHub,
-    /// Harbor's webhooks, in either of their formats.
-    Harbor,
-    /// Quay's notifications, of quay.io and self-hosted.
-    Quay,
-    /// The triggers of Alibaba Cloud's Container Registry.
-    #[serde(rename = "aliyun-acr")]
-    AliyunAcr,
-    /// Azure Container Registry's webhooks, and its events by Event Grid.
-    Azure,
-    /// CloudEvents over HTTP: transformed events of ECR, Zot, Harbor, Azure, and whatever else tells of an image.
-    CloudEvents,
-    /// Events of ECR as EventBridge has them.
-    EventBridge,
-}
-
-impl Sender {
-    /// Every sender that this version understands.
-    pub const ALL: [Self; 9] = [
-        Self::DockerHub,
-        Self::Distribution,
-        Self::GitHub,
-        Self::Harbor,
-        Self::Quay,
-        Self::AliyunAcr,
-        Self::Azure,
-        Self::CloudEvents,
-        Self::EventBridge,
-    ];
-
-    /// The segment of the path door, which is also the field of a `ProjectConfig`'s receiver where Kargo has that sender.
-    pub fn path_segment(self) -> &'static str {
-        match self {
-            Self::DockerHub => "dockerhub",
-            Self::Distribution => "distribution",
-            Self::GitHub => "github",
-            Self::Harbor => "harbor",
-            Self::Quay => "quay",
-            Self::AliyunAcr => "aliyun-acr",
-            Self::Azure => "azure",
-            Self::CloudEvents => "cloudevents",
-            Self::EventBridge => "eventbridge",
-        }
-    }
-
-    /// The value of `type` at the door by type.
-    pub fn type_name(self) -> &'static str {
-        match self {
-            Self::DockerHub => "docker.io",
-            Self::Distribution => "distribution",
-            Self::GitHub => "ghcr.io",
-            Self::Harbor => "harbor",
-            Self::Quay => "quay.io",
-            Self::AliyunAcr => "aliyun-acr",
-            Self::Azure => "acr",
-            Self::CloudEvents => "cloudevents",
-            Self::EventBridge => "eventbridge",
-        }
-    }
-
-    /// The sender that a `type` names; case matters, as with the peer.
-    pub fn from_type_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|sender| sender.type_name() == name)
-    }
-
-    /// Where the sender shows a shared secret at the door by type.
-    fn proof(self, secrets: Secrets) -> Proof {
-        match self {
-            Self::DockerHub | Self::Quay | Self::AliyunAcr => Proof::QuerySecret(secrets),
-            Self::Distribution | Self::Harbor | Self::Azure => Proof::Authorization(secrets),
-            Self::GitHub => Proof::HubSignature(secrets),
-            Self::CloudEvents | Self::EventBridge => Proof::QueryOrHeader(secrets),
-        }
-    }
-}
-
-impl fmt::Display for Sender {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.path_segment())
-    }
-}
+pub use sender::Sender;
 
 /// How people find a receiver again: `ProjectConfig shop/hub`, `ClusterConfig cluster/hub`, `type docker.io`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -143,24 +62,50 @@ pub struct Receiver {
     sender: Sender,
     entrance: Entrance,
     proof: Proof,
+    /// The age of the secret that its path was made of; none at the door by type.
+    address: Option<SecretAge>,
     reach: Reach,
+    has_previous_secret: bool,
+    virtual_repository: Option<String>,
 }
 
 impl Receiver {
-    /// A receiver whose unguessable path is the proof.
-    pub fn by_path(name: ReceiverName, sender: Sender, reach: Reach) -> Self {
+    /// A receiver behind an unguessable path, where its sender has to show one of the secrets besides if it can.
+    pub fn by_path(name: ReceiverName, sender: Sender, reach: Reach, secrets: Secrets) -> Self {
         Self {
             name,
             sender,
             entrance: Entrance::Path,
-            proof: Proof::Path,
+            has_previous_secret: secrets.are_rotating(),
+            proof: Proof::by(sender, Entrance::Path, secrets),
+            address: Some(SecretAge::Current),
             reach,
+            virtual_repository: None,
+        }
+    }
+
+    /// The same receiver behind the path that its previous secret made.
+    pub fn at_its_previous_path(self) -> Self {
+        Self {
+            address: Some(SecretAge::Previous),
+            ..self
+        }
+    }
+
+    /// The same receiver for a virtual repository of Artifactory's: its name stands for the one that a payload has.
+    pub fn for_virtual_repository(self, name: Option<String>) -> Self {
+        Self {
+            virtual_repository: name,
+            ..self
         }
     }
 
     /// A receiver of the door by type, with the secrets that its sender may show.
     pub fn by_type(sender: Sender, secrets: Secrets) -> Self {
-        Self::of_type(sender, sender.proof(secrets))
+        Self {
+            has_previous_secret: secrets.are_rotating(),
+            ..Self::of_type(sender, Proof::by(sender, Entrance::Type, secrets))
+        }
     }
 
     /// A receiver of the door by type that asks for no secret: whoever reaches it can post.
@@ -170,11 +115,14 @@ impl Receiver {
 
     fn of_type(sender: Sender, proof: Proof) -> Self {
         Self {
-            name: ReceiverName(format!("type {}", sender.type_name())),
+            name: ReceiverName(format!("type {}", sender.type_name().unwrap_or(sender.path_segment()))),
             sender,
             entrance: Entrance::Type,
             proof,
+            address: None,
             reach: Reach::Everywhere,
+            has_previous_secret: false,
+            virtual_repository: None,
         }
     }
 
@@ -198,9 +146,20 @@ impl Receiver {
         &self.reach
     }
 
+    /// Whether the secret before the current one is still good.
+    pub fn has_previous_secret(&self) -> bool {
+        self.has_previous_secret
+    }
+
+    /// The name that stands for the repository key of Artifactory's payloads, where one does.
+    pub fn virtual_repository(&self) -> Option<&str> {
+        self.virtual_repository.as_deref()
+    }
+
     /// Turns a request into a delivery if it shows the receiver's proof.
     pub fn authenticate(&self, request: Unverified) -> Result<Delivery, Rejected> {
-        let secret = self.proof.of(&request)?;
+        // Whoever shows the new secret behind the old path, or the old one behind the new, has still something to change.
+        let secret = self.proof.of(&request)?.max(self.address);
         Ok(Delivery::proved(self, secret, request))
     }
 }
@@ -265,7 +224,7 @@ fn insist_on_content_type(delivery: &Delivery, accepted: &[&str]) -> Result<(), 
     }
 }
 
-/// What GitHub and Azure are told when they only try whether somebody is there; Kargo's words.
+/// What senders are told when they only try whether somebody is there; Kargo's words.
 const PING: &str = "ping event received, webhook is configured correctly";
 
 /// Reads what a delivery says.
@@ -280,6 +239,10 @@ pub fn read(delivery: &Delivery) -> Result<Contents, Malformed> {
         Sender::Azure => azure::read(delivery),
         Sender::CloudEvents => cloudevents::read(delivery),
         Sender::EventBridge => eventbridge::read(delivery),
+        Sender::Gitea => gitea::read(delivery),
+        Sender::GitLab => gitlab::read(delivery),
+        Sender::Bitbucket => bitbucket::read(delivery),
+        Sender::Artifactory => artifactory::read(delivery),
     }
 }
 

@@ -9,8 +9,8 @@ use crate::delivery::{Delivery, Entrance};
 /// For payloads that do not say where they come from.
 const QUAY_IO: &str = "quay.io";
 
-/// Only a push has `updated_tags`. What else Quay tells of a repository is of no interest by type; by path it is a reason to
-/// look at all of it, as with Kargo, because the end of a mirror's synchronisation is told in this way.
+/// Only a push has `updated_tags`. What else Quay tells of a repository is of no interest, but for a mirror: how its
+/// synchronisation went is a `message` without tags, and by path, as with Kargo, a reason to look at the whole repository.
 pub(super) fn read(delivery: &Delivery) -> Result<Contents, Malformed> {
     let payload = parse(delivery.body())?;
     let payload = Object::root(&payload)?;
@@ -32,8 +32,8 @@ pub(super) fn read(delivery: &Delivery) -> Result<Contents, Malformed> {
     };
     match (tags.is_empty(), delivery.entrance()) {
         (false, _) => gathered(tags.into_iter().map(|tag| push(tag).part())),
-        (true, Entrance::Path) => gathered([push("").part_of_any_tag()]),
-        (true, Entrance::Type) => Ok(Contents::nothing("no tags in the payload")),
+        (true, Entrance::Path) if payload.has("message") => gathered([push("").part_of_any_tag()]),
+        (true, Entrance::Path | Entrance::Type) => Ok(Contents::nothing("no tags in the payload")),
     }
 }
 

@@ -90,6 +90,10 @@ fn receiver(sender: Sender, entrance: &str, recorded: &Recorded) -> Result<Recei
                 Sender::Azure => "azure",
                 Sender::CloudEvents => "events",
                 Sender::EventBridge => "ecr",
+                Sender::Gitea => "gitea",
+                Sender::GitLab => "gitlab",
+                Sender::Bitbucket => "bitbucket",
+                Sender::Artifactory => "artifactory",
             };
             let base = BaseUrl::parse("https://hooks.example.com").unwrap();
             let door = PathDoor::derive(&base, sender, PROJECT, name, &secret);
@@ -98,12 +102,13 @@ fn receiver(sender: Sender, entrance: &str, recorded: &Recorded) -> Result<Recei
                 return Err(format!("the path must be {expected}"));
             }
             let name = ReceiverName(format!("ProjectConfig {PROJECT}/{name}"));
-            Ok(Receiver::by_path(name, sender, Reach::Project(PROJECT.to_owned())))
+            let reach = Reach::Project(PROJECT.to_owned());
+            Ok(Receiver::by_path(name, sender, reach, secret.into()))
         }
         "type" => {
             let named = recorded.request.parameter("type").and_then(Sender::from_type_name);
             if recorded.path != "/webhook" || named != Some(sender) {
-                return Err(format!("the target must be /webhook?type={}", sender.type_name()));
+                return Err(format!("the target must be /webhook?type={:?}", sender.type_name()));
             }
             Ok(Receiver::by_type(sender, secret.into()))
         }
@@ -183,8 +188,9 @@ fn deliveries_yield_what_their_fixtures_say() {
             let value: Value = serde_json::from_str(&text).unwrap_or_default();
             entrances.extend(value["entrance"].as_str().map(str::to_owned));
         }
-        let both = BTreeSet::from(["path".to_owned(), "type".to_owned()]);
-        assert_eq!(entrances, both, "{sender} needs deliveries at both doors");
+        let by_type = sender.type_name().map(|_| "type".to_owned());
+        let doors: BTreeSet<String> = by_type.into_iter().chain(["path".to_owned()]).collect();
+        assert_eq!(entrances, doors, "{sender} needs deliveries at each of its doors");
     }
     assert!(
         failures.is_empty(),
@@ -217,11 +223,14 @@ fn events_come_back_from_the_journal_as_they_were() {
 
 /// Receivers of every sender at both doors.
 fn receivers() -> Vec<Receiver> {
-    let by_path = |sender| Receiver::by_path(ReceiverName("r".to_owned()), sender, Reach::Everywhere);
-    Sender::ALL
-        .into_iter()
-        .flat_map(|sender| [by_path(sender), Receiver::by_type(sender, Secrets::only(SECRET.into()))])
-        .collect()
+    let secrets = || Secrets::only(SECRET.into());
+    let by_path = Sender::ALL.into_iter().map(|sender| by_path(sender, secrets()));
+    let by_type = Sender::by_type().map(|(sender, _)| Receiver::by_type(sender, secrets()));
+    by_path.chain(by_type).collect()
+}
+
+fn by_path(sender: Sender, secrets: Secrets) -> Receiver {
+    Receiver::by_path(ReceiverName("r".to_owned()), sender, Reach::Everywhere, secrets)
 }
 
 /// A request that proves itself to every receiver, and brings what some want to know before they read the body.
@@ -233,6 +242,15 @@ fn proving(body: &[u8]) -> Unverified {
             header("x-hub-signature-256", &signature(SECRET, body)),
             header("content-type", "application/json"),
             header("x-github-event", "package"),
+            header("x-hub-signature", &signature(SECRET, body)),
+            header(
+                "x-jfrog-event-auth",
+                signature(SECRET, body).trim_start_matches("sha256="),
+            ),
+            header("x-gitlab-token", SECRET),
+            header("x-gitea-event", "push"),
+            header("x-gitlab-event", "Push Hook"),
+            header("x-event-key", "repo:push"),
         ],
         query: vec![("secret".to_owned(), SECRET.to_owned())],
         body: body.to_vec(),
@@ -254,7 +272,7 @@ fn read_everywhere(body: &[u8]) -> Vec<Result<Contents, Malformed>> {
 }
 
 /// Fields that senders know, so that arbitrary JSON comes far enough to matter.
-const FIELDS: [&str; 55] = [
+const FIELDS: [&str; 77] = [
     "events",
     "action",
     "target",
@@ -310,6 +328,28 @@ const FIELDS: [&str; 55] = [
     "result",
     "account",
     "manifest",
+    "ref",
+    "after",
+    "commits",
+    "head_commit",
+    "added",
+    "clone_url",
+    "default_branch",
+    "pull_request",
+    "html_url",
+    "total_commits",
+    "project",
+    "git_http_url",
+    "object_attributes",
+    "push",
+    "changes",
+    "new",
+    "links",
+    "html",
+    "href",
+    "domain",
+    "event_type",
+    "path",
 ];
 
 fn any_json() -> impl Strategy<Value = Value> {
@@ -337,6 +377,14 @@ fn any_json() -> impl Strategy<Value = Value> {
             "Microsoft.ContainerRegistry.ImagePushed",
             "example.image.pushed",
             "urn:aws:ecr:eu-central-1:1:repository/a/b",
+            "refs/heads/main",
+            "https://git.example.com/shop/api.git",
+            "git.push",
+            "git.pullrequest.updated",
+            "completed",
+            "docker",
+            "pushed",
+            "closed",
         ])
         .prop_map(str::to_owned),
     ];
@@ -382,7 +430,7 @@ fn any_header_name() -> impl Strategy<Value = String> {
 #[test]
 fn deliveries_say_which_secret_was_shown() {
     let secrets = Secrets::rotating("new".into(), "old".into());
-    for sender in Sender::ALL {
+    for (sender, _) in Sender::by_type() {
         let receiver = Receiver::by_type(sender, secrets.clone());
         for (secret, expected) in [
             (Some("new"), Ok(Some(SecretAge::Current))),
@@ -404,16 +452,92 @@ fn deliveries_say_which_secret_was_shown() {
 /// A request that shows a secret in every way that a sender has.
 fn showing(secret: Option<&str>) -> Unverified {
     let mut request = proving(b"{}");
-    let shown = ["authorization", "x-hub-signature-256"];
+    let shown = [
+        "authorization",
+        "x-gitlab-token",
+        "x-hub-signature",
+        "x-hub-signature-256",
+        "x-jfrog-event-auth",
+    ];
     request.headers.retain(|(name, _)| !shown.contains(&name.as_str()));
     request.query.clear();
     if let Some(secret) = secret {
-        request.headers.push(("authorization".to_owned(), secret.into()));
-        let signature = signature(secret, &request.body).into_bytes();
-        request.headers.push(("x-hub-signature-256".to_owned(), signature));
+        let signature = signature(secret, &request.body);
+        let digits = signature.trim_start_matches("sha256=");
+        for (name, value) in shown.into_iter().zip([secret, secret, &signature, &signature, digits]) {
+            request.headers.push((name.to_owned(), value.into()));
+        }
         request.query.push(("secret".to_owned(), secret.to_owned()));
     }
     request
+}
+
+/// Behind a path, the path tells a secret and what the sender shows tells another: whoever brings the old one in either way
+/// has still something to change. Some senders can show nothing but the path.
+#[test]
+fn deliveries_by_path_say_whether_anything_about_them_is_old() {
+    let secrets = Secrets::rotating("new".into(), "old".into());
+    let showing_nothing = [
+        Sender::DockerHub,
+        Sender::Distribution,
+        Sender::Quay,
+        Sender::AliyunAcr,
+        Sender::Azure,
+        Sender::CloudEvents,
+        Sender::EventBridge,
+    ];
+    let (current, previous) = (Ok(Some(SecretAge::Current)), Ok(Some(SecretAge::Previous)));
+    for sender in Sender::ALL {
+        let at_current = by_path(sender, secrets.clone());
+        let at_previous = by_path(sender, secrets.clone()).at_its_previous_path();
+        let shows = !showing_nothing.contains(&sender);
+        for (secret, proved, by_path_alone) in [
+            (Some("new"), [current, previous], [current, previous]),
+            (Some("old"), [previous, previous], [current, previous]),
+            (Some("older"), [Err(Rejected), Err(Rejected)], [current, previous]),
+            (Some(""), [Err(Rejected), Err(Rejected)], [current, previous]),
+            (None, [Err(Rejected), Err(Rejected)], [current, previous]),
+        ] {
+            let found = [&at_current, &at_previous].map(|receiver| {
+                let delivery = receiver.authenticate(showing(secret));
+                delivery.map(|delivery| delivery.secret())
+            });
+            let expected = if shows { proved } else { by_path_alone };
+            assert_eq!(found, expected, "{sender} {secret:?}");
+        }
+    }
+}
+
+/// An event that nobody reads is no way to learn whether a secret is right.
+#[test]
+fn what_a_stranger_is_told_does_not_depend_on_the_event() {
+    for sender in [
+        Sender::GitHub,
+        Sender::Gitea,
+        Sender::GitLab,
+        Sender::Bitbucket,
+        Sender::Harbor,
+        Sender::Artifactory,
+    ] {
+        let receiver = by_path(sender, Secrets::only(SECRET.into()));
+        for body in ["{}", "not json", "{\"ref\": \"refs/heads/main\"}"] {
+            let mut request = showing(Some("wrong"));
+            request.body = body.into();
+            let of_no_interest = |(name, _): &(String, Vec<u8>)| name.ends_with("-event") || name == "x-event-key";
+            let without = Unverified {
+                headers: request
+                    .headers
+                    .iter()
+                    .filter(|header| !of_no_interest(header))
+                    .cloned()
+                    .collect(),
+                ..request.clone()
+            };
+            for request in [request, without] {
+                assert_eq!(receiver.authenticate(request).err(), Some(Rejected), "{sender} {body}");
+            }
+        }
+    }
 }
 
 proptest! {
@@ -451,6 +575,8 @@ proptest! {
                 || name.starts_with("ce-")
                 || ["accept-encoding", "content-length", "content-type", "transfer-encoding", "user-agent"].contains(&name)
                 || ["x-event-key", "x-github-delivery", "x-github-event", "x-registry-type"].contains(&name)
+                || ["x-gitea-delivery", "x-gitea-event", "x-gitlab-event", "idempotency-key"].contains(&name)
+                || ["x-forgejo-delivery", "x-forgejo-event", "x-request-id", "x-request-uuid"].contains(&name)
                 || ["aeg-event-type", "x-github-enterprise-host"].contains(&name)
         };
         let marked = format!("{before}hunter2");
@@ -463,7 +589,7 @@ proptest! {
             request.query.push(("registry_url".to_owned(), "https://user:hunter2@registry.example.com/hunter2".to_owned()));
             let delivery = receiver.authenticate(request).unwrap();
             prop_assert_eq!(delivery.registry(), Some("registry.example.com"));
-            let kept: Vec<&str> = delivery.headers().iter().skip(4).map(|(name, _)| name.as_str()).collect();
+            let kept: Vec<&str> = delivery.headers().iter().skip(proving(b"{}").headers.len()).map(|(name, _)| name.as_str()).collect();
             let given: Vec<&str> = offered.iter().map(|(name, _)| name.as_str()).collect();
             prop_assert_eq!(kept, given);
             let shown = format!("{delivery:?} {:?} {:?}", delivery.headers(), receiver);

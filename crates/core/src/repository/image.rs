@@ -87,14 +87,12 @@ impl Reference {
         if !(2..=MAX_LENGTH).contains(&path.len()) || !path.bytes().all(is_path_byte) {
             return None;
         }
-        let authority = Url::parse(&format!("//{registry}")).ok()?;
-        if authority.host() != registry.as_bytes() {
-            return None;
-        }
-        let registry = if registry == DOCKER_HUB {
-            DOCKER_HUB_INDEX
-        } else {
-            registry
+        let registry = match registry {
+            DOCKER_HUB => DOCKER_HUB_INDEX,
+            other => {
+                let authority = Url::parse(&format!("//{other}")).ok()?;
+                Some(other).filter(|other| authority.host() == other.as_bytes())?
+            }
         };
         Some(Self {
             registry: registry.to_owned(),

@@ -47,6 +47,10 @@ impl Normalized {
 /// Drops every character that does not print (byte order marks, zero-width and no-break spaces, line ends), then spaces
 /// at both ends. Spaces inside stay.
 pub fn sanitize_url(text: &str) -> String {
+    // Almost every text is as plain as this, and is then spared the look at each character.
+    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        return text.trim_matches(' ').to_owned();
+    }
     let printed: String = text.chars().filter(|&character| is_print(character)).collect();
     printed.trim_matches(' ').to_owned()
 }

@@ -115,7 +115,7 @@ fn read_namespace(
                 ))
             }
         }
-        Kind::Warehouse | Kind::Secret | Kind::ConfigMap => {
+        Kind::Warehouse | Kind::Promotion | Kind::Secret | Kind::ConfigMap => {
             Ok(Some(given.unwrap_or_else(|| DEFAULT_NAMESPACE.to_owned())))
         }
     }

@@ -9,6 +9,7 @@ mod fields;
 mod metadata;
 mod path;
 mod project_config;
+mod promotion;
 mod secret;
 mod serial;
 pub mod status;
@@ -27,6 +28,7 @@ pub use fields::{FieldError, Warning};
 pub use metadata::{CLUSTER_CONFIG_NAME, DEFAULT_NAMESPACE, Metadata, REFRESH_ANNOTATION};
 pub use path::{FieldPath, Step};
 pub use project_config::{ProjectConfig, ReceiverKind, ReceiverSpec};
+pub use promotion::{Promotion, PromotionStep};
 pub use secret::{CREDENTIAL_TYPE_LABEL, Secret};
 pub use subscription::{
     ChartSubscription, DEFAULT_DISCOVERY_LIMIT, GitSubscription, ImageSubscription, MAX_DISCOVERY_LIMIT, Source,
@@ -46,6 +48,8 @@ pub enum Kind {
     ClusterConfig,
     /// `kargo.akuity.io/v1alpha1` `Warehouse`.
     Warehouse,
+    /// `kargo.akuity.io/v1alpha1` `Promotion`.
+    Promotion,
     /// `v1` `Secret`.
     Secret,
     /// `v1` `ConfigMap`.
@@ -54,10 +58,11 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::ProjectConfig,
         Self::ClusterConfig,
         Self::Warehouse,
+        Self::Promotion,
         Self::Secret,
         Self::ConfigMap,
     ];
@@ -68,6 +73,7 @@ impl Kind {
             Self::ProjectConfig => "ProjectConfig",
             Self::ClusterConfig => "ClusterConfig",
             Self::Warehouse => "Warehouse",
+            Self::Promotion => "Promotion",
             Self::Secret => "Secret",
             Self::ConfigMap => "ConfigMap",
         }
@@ -76,7 +82,7 @@ impl Kind {
     /// The kind's API version.
     pub fn api_version(self) -> &'static str {
         match self {
-            Self::ProjectConfig | Self::ClusterConfig | Self::Warehouse => KARGO_API_VERSION,
+            Self::ProjectConfig | Self::ClusterConfig | Self::Warehouse | Self::Promotion => KARGO_API_VERSION,
             Self::Secret | Self::ConfigMap => "v1",
         }
     }
@@ -124,6 +130,8 @@ pub enum Resource {
     ClusterConfig(ClusterConfig),
     /// Subscriptions.
     Warehouse(Warehouse),
+    /// A promotion that may wait for a pull request.
+    Promotion(Promotion),
     /// Secrets and credentials.
     Secret(Secret),
     /// Settings.
@@ -211,6 +219,7 @@ impl Resource {
             Kind::ProjectConfig => Self::ProjectConfig(project_config::read(value, metadata, warnings)?),
             Kind::ClusterConfig => Self::ClusterConfig(cluster_config::read(value, metadata, warnings)?),
             Kind::Warehouse => Self::Warehouse(warehouse::read(value, metadata, warnings)?),
+            Kind::Promotion => Self::Promotion(promotion::read(value, metadata)),
             Kind::Secret => Self::Secret(secret::read(value, metadata, warnings)?),
             Kind::ConfigMap => Self::ConfigMap(config_map::read(value, metadata, warnings)?),
         })
@@ -222,6 +231,7 @@ impl Resource {
             Self::ProjectConfig(_) => Kind::ProjectConfig,
             Self::ClusterConfig(_) => Kind::ClusterConfig,
             Self::Warehouse(_) => Kind::Warehouse,
+            Self::Promotion(_) => Kind::Promotion,
             Self::Secret(_) => Kind::Secret,
             Self::ConfigMap(_) => Kind::ConfigMap,
         }
@@ -233,6 +243,7 @@ impl Resource {
             Self::ProjectConfig(config) => &config.metadata,
             Self::ClusterConfig(config) => &config.metadata,
             Self::Warehouse(warehouse) => &warehouse.metadata,
+            Self::Promotion(promotion) => &promotion.metadata,
             Self::Secret(secret) => &secret.metadata,
             Self::ConfigMap(config) => &config.metadata,
         }

@@ -7,8 +7,8 @@ use crate::semver::{Constraint, ConstraintError, Strictness};
 
 const BRANCHES: &str = "refs/heads/";
 const TAGS: &str = "refs/tags/";
-/// The names that a default branch may have. A subscription without a branch means the default one, and a push does not
-/// say which that is.
+/// The names that a default branch may have. A subscription without a branch means the default one, and not every push says
+/// which that is.
 const DEFAULT_BRANCHES: [&str; 2] = ["main", "master"];
 
 /// How a Git subscription picks commits.
@@ -116,13 +116,22 @@ impl GitRefFilter {
         })
     }
 
-    /// Whether a push to `reference`, such as `refs/heads/main`, can change what the subscription finds.
+    /// Whether a push to `reference`, such as `refs/heads/main`, can change what the subscription finds, where the default
+    /// branch is not known.
     ///
     /// # Errors
     /// Says why not, for people.
     pub fn accepts(&self, reference: &str) -> Result<(), String> {
+        self.accepts_push(reference, None)
+    }
+
+    /// Whether a push to `reference` can change what the subscription finds, in a repository with this default branch.
+    ///
+    /// # Errors
+    /// Says why not, for people.
+    pub fn accepts_push(&self, reference: &str, default_branch: Option<&str>) -> Result<(), String> {
         match &self.wish {
-            Wish::Branch(wanted) => accepts_branch(wanted.as_deref(), reference),
+            Wish::Branch(wanted) => accepts_branch(wanted.as_deref(), default_branch, reference),
             Wish::Tags { filter, versions } => {
                 let tag = reference
                     .strip_prefix(TAGS)
@@ -139,15 +148,19 @@ impl GitRefFilter {
     }
 }
 
-fn accepts_branch(wanted: Option<&str>, reference: &str) -> Result<(), String> {
+fn accepts_branch(wanted: Option<&str>, default_branch: Option<&str>, reference: &str) -> Result<(), String> {
     let branch = reference
         .strip_prefix(BRANCHES)
         .ok_or_else(|| format!("the ref does not begin with {BRANCHES}"))?;
-    match wanted {
-        Some(wanted) if wanted == branch => Ok(()),
-        Some(wanted) => Err(format!("the branch is not {wanted}")),
-        None if DEFAULT_BRANCHES.contains(&branch) => Ok(()),
-        None => Err(format!(
+    match (wanted, default_branch) {
+        (Some(wanted), _) if wanted == branch => Ok(()),
+        (Some(wanted), _) => Err(format!("the branch is not {wanted}")),
+        (None, Some(default)) if default == branch => Ok(()),
+        (None, Some(default)) => Err(format!(
+            "the subscription names no branch, and the default branch is {default}"
+        )),
+        (None, None) if DEFAULT_BRANCHES.contains(&branch) => Ok(()),
+        (None, None) => Err(format!(
             "the subscription names no branch, so only {} count",
             DEFAULT_BRANCHES.join(" and ")
         )),
@@ -315,6 +328,31 @@ mod tests {
                 expected.map_err(str::to_owned),
                 "{reference}"
             );
+        }
+    }
+
+    #[test]
+    fn a_subscription_without_a_branch_wants_the_default_one() {
+        let named = GitSubscription {
+            branch: Some("main".to_owned()),
+            ..subscription()
+        };
+        let not_default = "the subscription names no branch, and the default branch is develop";
+        for (subscription, default, branch, expected) in [
+            (subscription(), Some("develop"), "develop", Ok(())),
+            (subscription(), Some("develop"), "main", Err(not_default.to_owned())),
+            (subscription(), None, "main", Ok(())),
+            (named.clone(), Some("develop"), "main", Ok(())),
+            (
+                named,
+                Some("develop"),
+                "develop",
+                Err("the branch is not main".to_owned()),
+            ),
+        ] {
+            let filter = GitRefFilter::new(&subscription).expect("the subscription is sound");
+            let found = filter.accepts_push(&format!("refs/heads/{branch}"), default);
+            assert_eq!(found, expected, "{default:?} {branch}");
         }
     }
 

@@ -18,6 +18,7 @@ pub(super) async fn list(State(admin): State<Admin>, Path(kind): Path<String>) -
         "clusterconfigs" => Kind::ClusterConfig,
         _ => return Err(Refusal::NotFound(format!("there are no resources called {kind}"))),
     };
+    admin.pipeline.statuses.renew(&admin.pipeline.store).await?;
     let snapshot = admin.snapshot.borrow().clone();
     let resources = snapshot
         .resources
@@ -48,7 +49,13 @@ pub(super) async fn list(State(admin): State<Admin>, Path(kind): Path<String>) -
 
 /// Receivers, with the URLs to configure at their senders.
 pub(super) async fn receivers(State(admin): State<Admin>) -> Json<Vec<ReceiverSummary>> {
-    Json(admin.pipeline.live.load().receivers.clone())
+    let mut receivers = admin.pipeline.live.load().receivers.clone();
+    for receiver in &mut receivers {
+        if let Some(previous) = &mut receiver.previous_secret {
+            *previous = admin.pipeline.metrics.previous_secrets.of(&receiver.receiver);
+        }
+    }
+    Json(receivers)
 }
 
 /// What is wrong in the manifests.

@@ -44,7 +44,7 @@ fn secrets() -> String {
          without a restart. A file may end\nin a newline, which is no part of the secret; if it cannot be read later on, the last \
          secret stays in force.\n\n| type | flag | file | variable | key |\n|---|---|---|---|---|\n"
     );
-    for sender in Sender::ALL {
+    for (sender, type_name) in Sender::by_type() {
         let name = SecretName {
             sender,
             age: SecretAge::Current,
@@ -52,8 +52,7 @@ fn secrets() -> String {
         let (flag, file, key) = (name.flag(), name.file_flag(), name.key());
         let _ = writeln!(
             page,
-            "| `{}` | `--{flag}` | `--{file}`, `{}` | `{}` | `{key}` |",
-            sender.type_name(),
+            "| `{type_name}` | `--{flag}` | `--{file}`, `{}` | `{}` | `{key}` |",
             name.file_variable(),
             name.variable()
         );

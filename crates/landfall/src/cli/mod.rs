@@ -4,11 +4,13 @@ mod askpass;
 mod called_as;
 mod cobra;
 mod completion;
+mod crds;
 mod deliveries;
 mod docs;
 mod ending;
 mod get;
 mod image_updater;
+mod journal;
 mod output;
 mod pflag;
 mod receivers;
@@ -58,6 +60,8 @@ enum Command {
     Deliveries(deliveries::DeliveriesCommand),
     /// Show the message that commits get, for two changes that are made up.
     Template(template::TemplateArgs),
+    /// Print the definitions of the kinds that landfall reads, for a cluster that has no Kargo.
+    Crds(crds::CrdsArgs),
     /// Print what a shell needs to complete commands and flags.
     Completion(completion::CompletionArgs),
     /// Print the version.
@@ -164,6 +168,7 @@ impl Command {
             Self::Send(args) => block_on(args.run()),
             Self::Deliveries(command) => block_on(command.run()),
             Self::Template(args) => args.run(called_as),
+            Self::Crds(args) => args.run(),
             Self::Completion(args) => args.run(root),
             Self::Version(args) => args.run(called_as),
             Self::Docs => docs::run(&root),

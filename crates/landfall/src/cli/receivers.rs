@@ -2,10 +2,11 @@
 
 use clap::Args;
 
-use super::output::{Format, print_json, print_table};
+use super::output::{Format, ago, print_json, print_table};
 use super::{Server, UsageError};
 use crate::admin::client::Client;
-use crate::live::ReceiverSummary;
+use crate::clock::now;
+use crate::live::{PreviousSecret, ReceiverSummary};
 
 /// Print receivers with the URLs to configure at their senders.
 ///
@@ -39,10 +40,23 @@ pub(super) async fn print_receivers(client: &Client, output: Format) -> anyhow::
         Format::Table => {
             let rows = receivers.into_iter().map(|receiver| {
                 let sender = receiver.sender.map(|sender| sender.to_string()).unwrap_or_default();
-                let problem = receiver.problem.map(|problem| format!("cannot be reached: {problem}"));
-                vec![receiver.receiver, sender, receiver.url.or(problem).unwrap_or_default()]
+                let previous = receiver.previous_secret.map(previous).unwrap_or_default();
+                let place = match (receiver.url, receiver.problem) {
+                    (Some(url), None) => url,
+                    (Some(url), Some(problem)) => format!("{url} ({problem})"),
+                    (None, problem) => format!("cannot be reached: {}", problem.unwrap_or_default()),
+                };
+                vec![receiver.receiver, sender, previous, place]
             });
-            print_table(&["RECEIVER", "SENDER", "URL"], rows.collect())
+            print_table(&["RECEIVER", "SENDER", "PREVIOUS SECRET", "URL"], rows.collect())
         }
+    }
+}
+
+/// Whether a previous secret can go.
+fn previous(secret: PreviousSecret) -> String {
+    match secret.last {
+        None => "unused".to_owned(),
+        Some(last) => format!("{} deliveries, last {} ago", secret.deliveries, ago(last, now())),
     }
 }

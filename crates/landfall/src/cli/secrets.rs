@@ -87,12 +87,13 @@ fn secret(name: SecretName) -> Arg {
     let shown = match name.sender {
         Sender::DockerHub | Sender::Quay | Sender::AliyunAcr => "show it as the query parameter secret",
         Sender::Distribution | Sender::Harbor | Sender::Azure => "show it as the header Authorization",
-        Sender::GitHub => "are signed with it",
+        Sender::GitHub | Sender::Gitea | Sender::Bitbucket | Sender::Artifactory => "are signed with it",
+        Sender::GitLab => "show it as the header X-Gitlab-Token",
         Sender::CloudEvents | Sender::EventBridge => {
             "show it as the query parameter secret or the header X-Webhook-Secret"
         }
     };
-    let type_name = name.sender.type_name();
+    let type_name = name.sender.type_name().unwrap_or_default();
     let help = match name.age {
         SecretAge::Current => {
             format!("The secret of deliveries to /webhook?type={type_name}, which {shown}")

@@ -1,18 +1,26 @@
 //! `landfall send`: posts a delivery as a sender would.
 
 mod aliyun_acr;
+mod artifactory;
 mod azure;
+mod azure_devops;
+mod bitbucket;
 mod cloudevents;
 mod distribution;
 mod dockerhub;
 mod ecr;
 mod eventbridge;
+mod git;
+mod gitea;
 mod github;
+mod github_package;
+mod gitlab;
 mod harbor;
 mod quay;
 
 use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
+use landfall_core::secret::SecretBytes;
 use sha2::{Digest as _, Sha256};
 
 use super::UsageError;
@@ -29,6 +37,9 @@ use crate::clock::now;
 ///       --to 'http://127.0.0.1:8080/webhook?type=distribution'
 ///   LANDFALL_SEND_SECRET=s3cret landfall send github --repo ghcr.io/shop/api --tag 1.2.3 \
 ///       --to 'http://127.0.0.1:8080/webhook?type=ghcr.io'
+///   LANDFALL_SEND_SECRET=s3cret landfall send gitea --repo https://git.example.com/shop/api --branch main --to "$URL"
+///   LANDFALL_SEND_SECRET=s3cret landfall send gitlab --repo https://gitlab.com/shop/env \
+///       --pull-request https://gitlab.com/shop/env/-/merge_requests/7 --to "$URL"
 #[derive(Debug, Args)]
 #[command(verbatim_doc_comment)]
 #[allow(
@@ -47,7 +58,7 @@ enum SenderCommand {
     Dockerhub(What),
     /// As a CNCF Distribution registry posts after a push.
     Distribution(What),
-    /// As GitHub posts after a push to its container registry, signed with the secret.
+    /// As GitHub posts after a push to its container registry or to a Git repository, signed with the secret.
     Github(What),
     /// As Harbor posts after a push, in its default format.
     Harbor(What),
@@ -55,22 +66,37 @@ enum SenderCommand {
     Quay(What),
     /// As Alibaba Cloud's Container Registry posts after a push.
     AliyunAcr(What),
-    /// As Azure Container Registry posts after a push.
+    /// As Azure Container Registry posts after a push, or Azure DevOps after one to a Git repository.
     Azure(What),
     /// As a CloudEvent: for a registry of ECR as EventBridge's transformer makes it, for others in the same fields.
     Cloudevents(What),
     /// As EventBridge delivers an event of ECR, untransformed.
     Eventbridge(What),
+    /// As Gitea and Forgejo post after a push to a Git repository, signed with the secret.
+    Gitea(What),
+    /// As GitLab posts after a push to a Git repository.
+    Gitlab(What),
+    /// As Bitbucket posts after a push to a Git repository, signed with the secret: of bitbucket.org the Cloud, else the Data
+    /// Center.
+    Bitbucket(What),
+    /// As Artifactory posts after a push, signed with the secret.
+    Artifactory(What),
 }
 
 #[derive(Args)]
 struct What {
-    /// The repository, as an image subscription names it.
+    /// The repository, as a subscription names it; a Git repository by its address by https.
     #[arg(long)]
     repo: String,
     /// The tag that was pushed.
-    #[arg(long)]
+    #[arg(long, default_value = "", hide_default_value = true)]
     tag: String,
+    /// The branch that was pushed, in a Git repository.
+    #[arg(long)]
+    branch: Option<String>,
+    /// The page of a pull request that was merged, of a Git repository.
+    #[arg(long, value_name = "URL")]
+    pull_request: Option<String>,
     /// The digest that was pushed, for senders that tell it.
     #[arg(long)]
     digest: Option<String>,
@@ -99,19 +125,34 @@ struct Delivery {
     body: String,
 }
 
+impl SenderCommand {
+    /// The delivery, and how to print the answer.
+    fn delivery(&self) -> Result<(Delivery, Format), UsageError> {
+        let (what, make): (&What, fn(&What) -> Result<Delivery, UsageError>) = match self {
+            Self::Dockerhub(what) => (what, dockerhub::delivery),
+            Self::Distribution(what) => (what, distribution::delivery),
+            Self::Github(what) if what.is_git() => (what, github::delivery),
+            Self::Github(what) => (what, github_package::delivery),
+            Self::Harbor(what) => (what, harbor::delivery),
+            Self::Quay(what) => (what, quay::delivery),
+            Self::AliyunAcr(what) => (what, aliyun_acr::delivery),
+            Self::Azure(what) if what.is_git() => (what, azure_devops::delivery),
+            Self::Azure(what) => (what, azure::delivery),
+            Self::Cloudevents(what) => (what, cloudevents::delivery),
+            Self::Eventbridge(what) => (what, eventbridge::delivery),
+            Self::Gitea(what) => (what, gitea::delivery),
+            Self::Gitlab(what) => (what, gitlab::delivery),
+            Self::Bitbucket(what) => (what, bitbucket::delivery),
+            Self::Artifactory(what) => (what, artifactory::delivery),
+        };
+        what.subject()?;
+        Ok((make(what)?, what.output))
+    }
+}
+
 impl SendArgs {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let (delivery, output) = match &self.sender {
-            SenderCommand::Dockerhub(what) => (dockerhub::delivery(what)?, what.output),
-            SenderCommand::Distribution(what) => (distribution::delivery(what)?, what.output),
-            SenderCommand::Github(what) => (github::delivery(what)?, what.output),
-            SenderCommand::Harbor(what) => (harbor::delivery(what)?, what.output),
-            SenderCommand::Quay(what) => (quay::delivery(what)?, what.output),
-            SenderCommand::AliyunAcr(what) => (aliyun_acr::delivery(what)?, what.output),
-            SenderCommand::Azure(what) => (azure::delivery(what)?, what.output),
-            SenderCommand::Cloudevents(what) => (cloudevents::delivery(what)?, what.output),
-            SenderCommand::Eventbridge(what) => (eventbridge::delivery(what)?, what.output),
-        };
+        let (delivery, output) = self.sender.delivery()?;
         let client = reqwest::Client::builder()
             .timeout(std::time::Duration::from_secs(30))
             .no_proxy()
@@ -149,7 +190,48 @@ impl SendArgs {
     }
 }
 
+/// What happened to the repository.
+enum Subject<'a> {
+    Tag(&'a str),
+    Branch(&'a str),
+    PullRequest(&'a str),
+}
+
 impl What {
+    /// What happened; registries know tags alone.
+    fn subject(&self) -> Result<Subject<'_>, UsageError> {
+        let git = self.is_git();
+        match (self.tag.as_str(), self.branch.as_deref(), self.pull_request.as_deref()) {
+            ("", Some(branch), None) if git => Ok(Subject::Branch(branch)),
+            ("", None, Some(url)) if git => Ok(Subject::PullRequest(url)),
+            ("", None, None) if git => Err(UsageError("give --tag, --branch or --pull-request".to_owned())),
+            ("", ..) => Err(UsageError(
+                "give --tag: what was pushed to a registry has one".to_owned(),
+            )),
+            (tag, None, None) => Ok(Subject::Tag(tag)),
+            _ => Err(UsageError(
+                "give only one of --tag, --branch and --pull-request".to_owned(),
+            )),
+        }
+    }
+
+    /// The headers of a JSON body, those of the sender, and the body's signature behind a prefix.
+    fn signed<const N: usize>(
+        &self,
+        body: &str,
+        name: &'static str,
+        prefix: &str,
+        of_sender: [(&'static str, String); N],
+    ) -> Vec<(&'static str, String)> {
+        let mut headers = vec![("content-type", "application/json".to_owned())];
+        headers.extend(of_sender);
+        headers.extend(self.secret.as_deref().map(|secret| {
+            let signature = SecretBytes::from(secret).sign(body.as_bytes());
+            (name, format!("{prefix}{}", hex(&signature)))
+        }));
+        headers
+    }
+
     fn url(&self) -> Result<reqwest::Url, UsageError> {
         self.to
             .parse()

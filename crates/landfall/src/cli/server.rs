@@ -9,6 +9,7 @@ use landfall_core::door::BaseUrl;
 use landfall_core::journal::{Backoff, Retention, RetryPolicy};
 
 use super::UsageError;
+use super::journal::JournalArgs;
 use super::pflag::duration;
 use crate::config::{Config, LogFormat};
 use crate::registry::{RegistryOptions, Url};
@@ -19,6 +20,8 @@ use crate::webhook_secrets::SecretSources;
 /// The settings that are the same for all of them.
 #[derive(Args, Debug)]
 pub(super) struct ServerArgs {
+    #[command(flatten)]
+    journal: JournalArgs,
     /// Where senders reach the webhook door; part of the URLs in the receivers' status. By default the address that is
     /// listened at.
     #[arg(long, env = "LANDFALL_BASE_URL", value_name = "URL")]
@@ -139,9 +142,11 @@ impl ServerArgs {
             .map(BaseUrl::parse)
             .transpose()
             .map_err(|error| UsageError(format!("--base-url: {error}")))?;
+        let journal = self.journal.meaning()?;
         Ok(Config {
             manifests,
             data_dir,
+            journal,
             listen,
             tls,
             http2,
@@ -202,7 +207,8 @@ impl ServerArgs {
 
 /// Runs a server until it is told to stop; `notes` go to its log first.
 pub(super) fn run(config: Config, notes: &[String]) -> anyhow::Result<()> {
-    crate::telemetry::start(config.log_format, &config.log_level).map_err(UsageError)?;
+    // It outlives the threads of the runtime, and with them everybody who logs.
+    let _log = crate::telemetry::start(config.log_format, &config.log_level).map_err(UsageError)?;
     for note in notes {
         tracing::warn!("{note}");
     }

@@ -1,17 +1,18 @@
 //! Turns `ProjectConfig`s, the `ClusterConfig` and their Secrets into receivers behind doors, and into statuses. It reads
 //! nothing by itself.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+mod doors;
+mod secret;
 
 use jiff::Timestamp;
 use landfall_core::door::{BaseUrl, PathDoor};
 use landfall_core::receiver::{Reach, Receiver, ReceiverName, Sender};
 use landfall_core::resource::status::{ConditionStatus, ConfigStatus, NewCondition, ReceiverStatus};
 use landfall_core::resource::{Kind, ReceiverKind, ReceiverSpec, Resource, ResourceKey};
-use landfall_core::secret::SecretBytes;
+use landfall_core::secret::Secrets;
 
 use crate::resources::manifests::Snapshot;
+pub use doors::Doors;
 
 /// What receivers are derived with.
 #[derive(Clone, Debug)]
@@ -26,12 +27,23 @@ pub struct Settings {
 pub struct Derived {
     /// The `ProjectConfig` or `ClusterConfig`.
     pub key: ResourceKey,
-    /// Those that can be reached.
-    pub open: Vec<(PathDoor, Receiver)>,
+    /// Those that can be reached, in the order of the spec.
+    pub open: Vec<Open>,
     /// Names and reasons of those that cannot.
     pub closed: Vec<(String, String)>,
-    statuses: Vec<ReceiverStatus>,
+    /// Names of those that can, and what is wrong with them all the same.
+    pub flawed: Vec<(String, String)>,
     refresh_token: Option<String>,
+}
+
+/// A receiver that can be reached.
+pub struct Open {
+    /// Its name in the spec.
+    pub name: String,
+    pub door: PathDoor,
+    /// The door that its previous secret made, while that is still good.
+    pub previous: Option<PathDoor>,
+    pub receiver: Receiver,
 }
 
 /// Derives the receivers of every resource of a snapshot. One that cannot be derived does not keep the others away.
@@ -44,7 +56,7 @@ pub fn derive(snapshot: &Snapshot, settings: &Settings) -> Vec<Derived> {
                 (&config.webhook_receivers, Some(project), project)
             }
             Resource::ClusterConfig(config) => (&config.webhook_receivers, None, settings.system_namespace.as_str()),
-            Resource::Warehouse(_) | Resource::Secret(_) | Resource::ConfigMap(_) => continue,
+            Resource::Warehouse(_) | Resource::Promotion(_) | Resource::Secret(_) | Resource::ConfigMap(_) => continue,
         };
         let key = loaded.resource.key();
         let refresh_token = loaded.resource.refresh_token().map(str::to_owned);
@@ -52,27 +64,25 @@ pub fn derive(snapshot: &Snapshot, settings: &Settings) -> Vec<Derived> {
             key,
             open: vec![],
             closed: vec![],
-            statuses: vec![],
+            flawed: vec![],
             refresh_token,
         };
         for spec in specs {
             match open(spec, &entry.key, project, secrets, snapshot, settings) {
-                Ok((door, receiver)) => {
-                    entry.statuses.push(ReceiverStatus {
-                        name: spec.name.clone(),
-                        path: door.path().to_owned(),
-                        url: door.url().to_owned(),
-                    });
-                    entry.open.push((door, receiver));
+                Ok((open, problem)) => {
+                    entry.flawed.extend(problem.map(|problem| (open.name.clone(), problem)));
+                    entry.open.push(open);
                 }
                 Err(problem) => entry.closed.push((spec.name.clone(), problem)),
             }
         }
         derived.push(entry);
     }
+    doors::part(&mut derived);
     derived
 }
 
+/// A receiver with its doors, and what is wrong with it all the same; or why it has none.
 fn open(
     spec: &ReceiverSpec,
     owner: &ResourceKey,
@@ -80,62 +90,58 @@ fn open(
     secrets: &str,
     snapshot: &Snapshot,
     settings: &Settings,
-) -> Result<(PathDoor, Receiver), String> {
+) -> Result<(Open, Option<String>), String> {
     let (sender, data_key) = sender(&spec.kind)?;
-    let secret = secret(snapshot, secrets, &spec.secret_ref, data_key)?;
-    let door = PathDoor::derive(
-        &settings.base_url,
-        sender,
-        project.unwrap_or_default(),
-        &spec.name,
-        secret,
-    );
+    let found = secret::find(snapshot, secrets, &spec.secret_ref, data_key)?;
+    let door = |secret| {
+        let project = project.unwrap_or_default();
+        PathDoor::derive(&settings.base_url, sender, project, &spec.name, secret)
+    };
     let reach = project.map_or(Reach::Everywhere, |project| Reach::Project(project.to_owned()));
     let name = ReceiverName(format!("{} {}/{}", owner.kind, owner.name, spec.name));
-    Ok((door, Receiver::by_path(name, sender, reach)))
+    let shown = match found.previous {
+        Some(previous) => Secrets::rotating(found.current.clone(), previous.clone()),
+        None => Secrets::only(found.current.clone()),
+    };
+    let receiver = Receiver::by_path(name, sender, reach, shown);
+    let open = Open {
+        name: spec.name.clone(),
+        door: door(found.current),
+        previous: found.previous.map(door),
+        receiver: match &spec.kind {
+            ReceiverKind::Artifactory { virtual_repo_name } => {
+                receiver.for_virtual_repository(virtual_repo_name.clone())
+            }
+            _ => receiver,
+        },
+    };
+    Ok((open, found.problem))
 }
 
 /// The sender, and the key of its Secret's data.
 fn sender(kind: &ReceiverKind) -> Result<(Sender, &'static str), String> {
-    match kind {
-        ReceiverKind::DockerHub => Ok((Sender::DockerHub, "secret")),
-        ReceiverKind::Unreadable { problem } => Err(problem.clone()),
-        ReceiverKind::Artifactory { .. }
-        | ReceiverKind::Azure
-        | ReceiverKind::Bitbucket
-        | ReceiverKind::Generic { .. }
-        | ReceiverKind::Gitea
-        | ReceiverKind::GitHub
-        | ReceiverKind::GitLab
-        | ReceiverKind::Harbor
-        | ReceiverKind::Quay => Err(format!(
-            "receivers of type {} are not served by this version of landfall",
-            kind.type_name().unwrap_or_default()
-        )),
-    }
-}
-
-fn secret<'a>(snapshot: &'a Snapshot, namespace: &str, name: &str, data_key: &str) -> Result<&'a SecretBytes, String> {
-    let key = ResourceKey {
-        kind: Kind::Secret,
-        namespace: Some(namespace.to_owned()),
-        name: name.to_owned(),
-    };
-    let Some(Resource::Secret(secret)) = snapshot.resources.get(&key).map(|loaded| &loaded.resource) else {
-        return Err(format!("{key} does not exist"));
-    };
-    match secret.data.get(data_key) {
-        None => Err(format!("{key} has no key {data_key:?} in its data")),
-        Some(value) if value.is_empty() => Err(format!("the key {data_key:?} of {key} is empty")),
-        Some(value) => Ok(value),
-    }
+    Ok(match kind {
+        ReceiverKind::Artifactory { .. } => (Sender::Artifactory, "secret-token"),
+        ReceiverKind::Azure => (Sender::Azure, "secret"),
+        ReceiverKind::Bitbucket => (Sender::Bitbucket, "secret"),
+        ReceiverKind::DockerHub => (Sender::DockerHub, "secret"),
+        ReceiverKind::Gitea => (Sender::Gitea, "secret"),
+        ReceiverKind::GitHub => (Sender::GitHub, "secret"),
+        ReceiverKind::GitLab => (Sender::GitLab, "secret-token"),
+        ReceiverKind::Harbor => (Sender::Harbor, "auth-header"),
+        ReceiverKind::Quay => (Sender::Quay, "secret"),
+        ReceiverKind::Unreadable { problem } => return Err(problem.clone()),
+        ReceiverKind::Generic { .. } => {
+            return Err("receivers of type generic are not served by this version of landfall".to_owned());
+        }
+    })
 }
 
 impl Derived {
     /// The status that says which receivers can be reached, and why others cannot.
     pub fn status(&self, previous: &ConfigStatus, generation: i64, now: Timestamp) -> ConfigStatus {
         let mut status = previous.clone();
-        status.webhook_receivers = self.statuses.clone();
+        status.webhook_receivers = self.open.iter().map(receiver_status).collect();
         status.last_handled_refresh = self.refresh_token.clone().unwrap_or_default();
         let mut set = |condition_type, condition, reason, message: &str| {
             let new = NewCondition {
@@ -147,7 +153,7 @@ impl Derived {
             };
             status.conditions.set(new, now);
         };
-        if self.closed.is_empty() {
+        if self.closed.is_empty() && self.flawed.is_empty() {
             let message = format!("{} is synced and ready for use", self.key.kind);
             set("Ready", ConditionStatus::True, "Synced", &message);
             status.conditions.remove("Reconciling");
@@ -161,6 +167,7 @@ impl Derived {
             let problems: Vec<String> = self
                 .closed
                 .iter()
+                .chain(&self.flawed)
                 .map(|(name, problem)| format!("receiver {name:?}: {problem}"))
                 .collect();
             let message = format!("Failed to sync {what}: {}", problems.join("; "));
@@ -176,32 +183,14 @@ impl Derived {
     }
 }
 
-/// Receivers by the path of a request. Two receivers can derive the same path, since the hash has no separators: then a
-/// request is for both of them.
-#[derive(Default)]
-pub struct Doors(HashMap<String, Arc<[Receiver]>>);
-
-impl Doors {
-    /// The doors of all derived receivers, also without the base path, because proxies are told to strip it.
-    pub fn of(derived: &[Derived], base: &BaseUrl) -> Self {
-        let mut doors: HashMap<String, Vec<Receiver>> = HashMap::new();
-        for (door, receiver) in derived.iter().flat_map(|derived| &derived.open) {
-            let stripped = door.path().strip_prefix(base.path()).unwrap_or(door.path());
-            doors.entry(door.path().to_owned()).or_default().push(receiver.clone());
-            if stripped != door.path() {
-                doors.entry(stripped.to_owned()).or_default().push(receiver.clone());
-            }
-        }
-        Self(
-            doors
-                .into_iter()
-                .map(|(path, receivers)| (path, receivers.into()))
-                .collect(),
-        )
-    }
-
-    /// The receivers behind a path; none for an unknown one.
-    pub fn behind(&self, path: &str) -> Option<Arc<[Receiver]>> {
-        self.0.get(path).cloned()
+/// Where its sender is to post: behind the current secret's path alone, whatever else is still good.
+fn receiver_status(open: &Open) -> ReceiverStatus {
+    ReceiverStatus {
+        name: open.name.clone(),
+        path: open.door.path().to_owned(),
+        url: open.door.url().to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

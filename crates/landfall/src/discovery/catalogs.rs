@@ -44,6 +44,12 @@ impl Catalogs {
                 cell
             })
         };
+        // What other processes saw since is in the store, and is to be known to whoever chooses.
+        let known = cell.get().filter(|_| store.is_shared());
+        if let Some(known) = known {
+            let seen = store.catalog(repository.as_str(), access).await?;
+            known.lock().learn(seen);
+        }
         cell.get_or_try_init(|| async {
             Ok(SharedCatalog {
                 catalog: Mutex::new(store.catalog(repository.as_str(), access).await?),

@@ -1,6 +1,7 @@
 //! Counts what happens, and says it in the text format of Prometheus: the one folder that names its library. Labels are out of
 //! closed sets, or bounded: a sender that makes names up must not make series.
 
+mod previous;
 mod render;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,6 +12,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 
+pub use previous::PreviousSecrets;
 pub use render::{CertificateLine, HostLine, Now, SilenceLine, text};
 
 /// Seconds: from a look that is answered out of the catalog to work that waited for a registry to come back.
@@ -23,6 +25,8 @@ const DONE_BUCKETS: [f64; 14] = [
 pub struct Metrics {
     deliveries: Family<DeliveryLabels, Counter>,
     secrets: Family<SecretLabels, Counter>,
+    /// Who still shows a previous secret.
+    pub previous_secrets: PreviousSecrets,
     /// From received to done, in seconds.
     done: Histogram,
     attempts: Family<AttemptLabels, Counter>,
@@ -50,6 +54,7 @@ impl Default for Metrics {
         Self {
             deliveries: Family::default(),
             secrets: Family::default(),
+            previous_secrets: PreviousSecrets::default(),
             done: Histogram::new(DONE_BUCKETS),
             attempts: Family::default(),
         }

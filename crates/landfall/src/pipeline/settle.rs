@@ -10,12 +10,13 @@ use landfall_core::resource::status::WarehouseStatus;
 use landfall_core::target::Target;
 use tokio::task::JoinError;
 
+use super::sharing::Turn;
 use super::{Pipeline, full};
 use crate::clock::now;
 use crate::controller::warehouse::{HintOutcome, Refreshed};
 use crate::live::LiveWarehouse;
 use crate::statuses::key_of;
-use crate::store::{AttemptRecord, Hint, Settlement, WaitingWork};
+use crate::store::{AttemptRecord, Hint, Settled, Settlement, WaitingWork};
 
 /// The share of an interval by which the next full refresh may come late, so that targets with one interval spread out. Not
 /// early: then a listing would still be younger than the interval, and would be taken for fresh.
@@ -35,7 +36,7 @@ impl Pipeline {
         known: &LiveWarehouse,
         extent: Extent,
         waiting: Vec<WaitingWork>,
-        began: Timestamp,
+        Turn { claim, began }: Turn,
         looked: Result<Refreshed, JoinError>,
     ) -> Wishes {
         let refreshed = looked.unwrap_or_else(|panicked| {
@@ -78,19 +79,24 @@ impl Pipeline {
                 resource: Some(resource.clone()),
                 work: work.clone(),
             };
-            self.store.settle(settlement)
+            self.store.settle(settlement, claim)
         };
-        self.persist("a refresh", settlement).await;
+        if self.persist("a refresh", settlement).await == Settled::Lost {
+            tracing::info!(%target, "another process has taken this refresh over");
+            return vec![(extent, ended)];
+        }
         self.count(&work, ended);
         self.statuses.written(resource);
         next
     }
 
-    /// Settles the work of a target that exists no more: there is nothing left to bring up to date.
-    pub(super) async fn settle_for_nobody(&self, target: &Target, waiting: &[WaitingWork], began: Timestamp) {
+    /// Settles the work of a target that exists no more, or that nothing here can refresh: there is nothing left to do.
+    pub(super) async fn settle_for_nobody(&self, target: &Target, waiting: &[WaitingWork], turn: Turn) {
         if waiting.is_empty() {
+            self.release(target, turn).await;
             return;
         }
+        let Turn { claim, began } = turn;
         let work: Vec<_> = waiting
             .iter()
             .filter_map(|waiting| {
@@ -99,7 +105,7 @@ impl Pipeline {
                     .work
                     .clone()
                     .after(attempt, Outcome::Effected, now(), 0.0, &self.rules.retries);
-                let outcome = format!("{target} exists no more");
+                let outcome = nothing_to_do(target);
                 let record = AttemptRecord {
                     attempt,
                     began,
@@ -120,7 +126,7 @@ impl Pipeline {
                 resource: None,
                 work: work.clone(),
             };
-            self.store.settle(settlement)
+            self.store.settle(settlement, claim)
         };
         self.persist("a refresh", settlement).await;
     }
@@ -218,6 +224,14 @@ impl Pipeline {
                 tracing::error!(%target, %entry, reason, "a delivery was given up; see `landfall deliveries list --dead`");
             }
         }
+    }
+}
+
+/// Why there is nothing to do for a target that no refresh is known for.
+fn nothing_to_do(target: &Target) -> String {
+    match target {
+        Target::Warehouse { .. } => format!("{target} exists no more"),
+        Target::Promotion { .. } => format!("there is nothing to do for {target} without an API server"),
     }
 }
 

@@ -7,6 +7,7 @@ use landfall_core::delivery::Entrance;
 use landfall_core::journal::EntryId;
 use landfall_core::receiver::Malformed;
 use landfall_core::receiver::handshake::Handshake;
+use serde::Serialize;
 
 use crate::intake::Taken;
 
@@ -50,7 +51,7 @@ impl Answer {
         };
         let headers = response.headers_mut();
         if let Some(id) = id
-            && let Ok(id) = HeaderValue::from_str(&id.to_string())
+            && let Ok(id) = HeaderValue::try_from(id.to_string())
         {
             headers.insert("x-landfall-delivery", id);
         }
@@ -139,22 +140,29 @@ impl Answer {
 
 /// Kargo's way: an object with `msg` or `error`, and a newline.
 fn json(status: StatusCode, answer: &Answer) -> Response<Body> {
-    let body = match answer {
-        Answer::Taken(Taken::Accepted { matched, .. }) => {
-            serde_json::json!({ "msg": format!("refreshed {matched} warehouse(s)") })
+    let said = match answer {
+        Answer::Taken(Taken::Accepted { matched, refreshes, .. }) => {
+            Said::Msg(format!("refreshed {matched} {refreshes}(s)"))
         }
-        Answer::Taken(Taken::Duplicate { of, .. }) => {
-            serde_json::json!({ "msg": format!("duplicate of delivery {of}") })
-        }
-        Answer::Taken(Taken::Ignored { reason, .. }) => serde_json::json!({ "msg": format!("ignored: {reason}") }),
-        Answer::Taken(Taken::Malformed(problem)) => {
-            serde_json::json!({ "error": format!("invalid request body: {problem}") })
-        }
-        Answer::Unknown => serde_json::json!({}),
-        Answer::TooLarge(limit) => serde_json::json!({ "error": format!("content exceeds limit of {limit} bytes") }),
-        other => serde_json::json!({ "error": other.words() }),
+        Answer::Taken(Taken::Duplicate { of, .. }) => Said::Msg(format!("duplicate of delivery {of}")),
+        Answer::Taken(Taken::Ignored { reason, .. }) => Said::Msg(format!("ignored: {reason}")),
+        Answer::Taken(Taken::Malformed(problem)) => Said::Error(format!("invalid request body: {problem}")),
+        Answer::Unknown => return respond(status, "application/json", "{}\n".to_owned()),
+        Answer::TooLarge(limit) => Said::Error(format!("content exceeds limit of {limit} bytes")),
+        other => Said::Error(other.words()),
     };
-    respond(status, "application/json", format!("{body}\n"))
+    // A field with a text in it is always JSON.
+    let mut body = serde_json::to_string(&said).unwrap_or_default();
+    body.push('\n');
+    respond(status, "application/json", body)
+}
+
+/// The only field of an answer in JSON.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Said {
+    Msg(String),
+    Error(String),
 }
 
 /// Image Updater's way: text, which ends in a newline and is not to be sniffed at unless all is well.

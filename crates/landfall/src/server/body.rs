@@ -72,8 +72,12 @@ impl Memory<'_> {
     async fn hold(&mut self, bytes: usize) -> Result<(), Answer> {
         let units = bytes.div_ceil(UNIT);
         let missing = u32::try_from(units.saturating_sub(self.units)).unwrap_or(u32::MAX);
-        let Ok(Ok(more)) = tokio::time::timeout(WAIT, self.all.acquire_many(missing)).await else {
-            return Err(Answer::Busy);
+        let more = match self.all.try_acquire_many(missing) {
+            Ok(more) => more,
+            Err(_) => match tokio::time::timeout(WAIT, self.all.acquire_many(missing)).await {
+                Ok(Ok(more)) => more,
+                _ => return Err(Answer::Busy),
+            },
         };
         match &mut self.held {
             Some(held) => held.merge(more),

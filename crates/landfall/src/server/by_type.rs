@@ -58,7 +58,7 @@ fn receiver(live: &Live, request: &Request<Body>) -> Result<Receiver, Answer> {
     let named = named.filter(|named| !named.is_empty()).or(header).unwrap_or_default();
     let known = Sender::from_type_name(named).and_then(|sender| live.by_type.get(&sender));
     known.cloned().ok_or_else(|| {
-        let mut supported: Vec<&str> = live.by_type.keys().map(|sender| sender.type_name()).collect();
+        let mut supported: Vec<&str> = live.by_type.keys().filter_map(|sender| sender.type_name()).collect();
         supported.sort_unstable();
         let supported = supported.join(", ");
         Answer::NoSuchType(match named {

@@ -1,4 +1,5 @@
-//! The store over a real database file: durability's other half is tested by killing the process, in `tests/it`.
+//! The store over real databases, the same stories in both places: durability's other half is tested by killing the process, in
+//! `tests/it`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,24 +13,67 @@ use landfall_core::matcher::Explanation;
 use landfall_core::pace::Pace;
 use landfall_core::receiver::{Reach, ReceiverName, Report};
 use landfall_core::repository::{ImageRepository, Repository};
+use landfall_core::resource::Kind;
 use landfall_core::target::Target;
 
 use super::*;
 
-const WINDOW: Duration = Duration::from_secs(60);
+pub(super) const WINDOW: Duration = Duration::from_secs(60);
 
-fn at(second: i64) -> Timestamp {
+pub(super) fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_800_000_000 + second).unwrap()
 }
 
-fn api() -> Target {
+pub(super) fn api_resource() -> ResourceKey {
+    ResourceKey {
+        kind: Kind::Warehouse,
+        namespace: Some("shop".to_owned()),
+        name: "api".to_owned(),
+    }
+}
+
+/// Claims the target for one refresh.
+pub(super) async fn claimed(store: &Store) -> Claim {
+    match store.claim(&api(), &api_resource()).await.unwrap() {
+        Claimed::Taken { claim, .. } => claim,
+        Claimed::Elsewhere => panic!("nobody else is there"),
+    }
+}
+
+pub(super) fn api() -> Target {
     "Warehouse shop/api".parse().unwrap()
 }
 
-fn store() -> (tempfile::TempDir, Store) {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
-    (folder, store)
+/// A place that keeps what it is given, for one story.
+struct Place {
+    folder: tempfile::TempDir,
+    database: Option<String>,
+}
+
+impl Place {
+    /// One of each kind, empty.
+    fn all() -> [Self; 2] {
+        let database = landfall_harness::Postgres::shared().unwrap().database().unwrap();
+        [None, Some(database)].map(|database| Self {
+            folder: tempfile::tempdir().unwrap(),
+            database,
+        })
+    }
+
+    async fn try_open(&self) -> Result<Store, OpenError> {
+        match &self.database {
+            None => Store::open(self.folder.path()),
+            Some(url) => Store::connect(url.parse().unwrap(), self.folder.path()).await,
+        }
+    }
+
+    /// A process that works in the place; the one before has ended.
+    async fn open(&self) -> Store {
+        let store = self.try_open().await.unwrap();
+        // As the pipeline does first.
+        store.left_behind(at(0)).await.unwrap();
+        store
+    }
 }
 
 fn event(tag: &str) -> Event {
@@ -42,7 +86,7 @@ fn event(tag: &str) -> Event {
     })
 }
 
-fn delivery(received: Timestamp, sender_id: Option<&str>, tag: &str) -> NewEntry {
+pub(super) fn delivery(received: Timestamp, sender_id: Option<&str>, tag: &str) -> NewEntry {
     let report = Report {
         sender_id: sender_id.map(str::to_owned),
         event: event(tag),
@@ -66,14 +110,14 @@ fn delivery(received: Timestamp, sender_id: Option<&str>, tag: &str) -> NewEntry
     }
 }
 
-async fn accepted(store: &Store, received: Timestamp, id: Option<&str>, tag: &str) -> EntryId {
+pub(super) async fn accepted(store: &Store, received: Timestamp, id: Option<&str>, tag: &str) -> EntryId {
     match store.accept(delivery(received, id, tag), WINDOW, || ()).await.unwrap() {
         Acceptance::New(id) => id,
         other => panic!("{other:?}"),
     }
 }
 
-fn hint(tag: &str) -> Hint {
+pub(super) fn hint(tag: &str) -> Hint {
     let repository = Repository::Image(ImageRepository::parse("example/app").unwrap());
     Hint {
         repository,
@@ -82,7 +126,7 @@ fn hint(tag: &str) -> Hint {
     }
 }
 
-async fn planned(store: &Store, id: EntryId, now: Timestamp) {
+pub(super) async fn planned(store: &Store, id: EntryId, now: Timestamp) {
     let matched = Matched {
         id,
         explanations: vec![Explanation::default()],
@@ -91,7 +135,8 @@ async fn planned(store: &Store, id: EntryId, now: Timestamp) {
     store.plan(vec![matched], now).await.unwrap();
 }
 
-async fn settled(store: &Store, outcome: Outcome, now: Timestamp) -> Work {
+pub(super) async fn settled(store: &Store, outcome: Outcome, now: Timestamp) -> Work {
+    let claim = claimed(store).await;
     let waiting = store.waiting(&api()).await.unwrap().remove(0);
     let attempt = waiting.work.next_attempt().unwrap();
     let after = waiting
@@ -111,11 +156,14 @@ async fn settled(store: &Store, outcome: Outcome, now: Timestamp) -> Work {
     };
     let work = vec![(waiting.entry, waiting.work, after.clone(), record)];
     store
-        .settle(Settlement {
-            target: api(),
-            resource: None,
-            work,
-        })
+        .settle(
+            Settlement {
+                target: api(),
+                resource: None,
+                work,
+            },
+            claim,
+        )
         .await
         .unwrap();
     after
@@ -123,228 +171,241 @@ async fn settled(store: &Store, outcome: Outcome, now: Timestamp) -> Work {
 
 #[tokio::test]
 async fn a_delivery_is_matched_once_and_its_work_waits_until_it_is_settled() {
-    let (_folder, store) = store();
-    let id = accepted(&store, at(0), None, "1.0.0").await;
-    assert_eq!(
-        store
-            .unmatched(10, at(0))
-            .await
-            .unwrap()
-            .iter()
-            .map(|entry| entry.id)
-            .collect::<Vec<_>>(),
-        [id]
-    );
-    planned(&store, id, at(1)).await;
-    planned(&store, id, at(2)).await;
-    assert!(store.unmatched(10, at(0)).await.unwrap().is_empty());
-    assert_eq!(store.waiting_targets().await.unwrap(), [(api(), at(1))]);
-    assert_eq!(store.waiting(&api()).await.unwrap()[0].hints, [hint("1.0.0")]);
-    settled(&store, Outcome::Effected, at(3)).await;
-    assert!(store.waiting_targets().await.unwrap().is_empty());
-    let record = store.work_of(id).await.unwrap().remove(0);
-    assert_eq!((record.work.is_finished(), record.attempts.len()), (true, 1));
+    for place in Place::all() {
+        let store = place.open().await;
+        let id = accepted(&store, at(0), None, "1.0.0").await;
+        assert_eq!(
+            store
+                .unmatched(10, at(0))
+                .await
+                .unwrap()
+                .iter()
+                .map(|entry| entry.id)
+                .collect::<Vec<_>>(),
+            [id]
+        );
+        planned(&store, id, at(1)).await;
+        planned(&store, id, at(2)).await;
+        assert!(store.unmatched(10, at(0)).await.unwrap().is_empty());
+        assert_eq!(store.waiting_targets().await.unwrap(), [(api(), at(1))]);
+        assert_eq!(store.waiting(&api()).await.unwrap()[0].hints, [hint("1.0.0")]);
+        settled(&store, Outcome::Effected, at(3)).await;
+        assert!(store.waiting_targets().await.unwrap().is_empty());
+        let record = store.work_of(id).await.unwrap().remove(0);
+        assert_eq!((record.work.is_finished(), record.attempts.len()), (true, 1));
+    }
 }
 
 #[tokio::test]
 async fn equal_contents_are_one_within_the_window_and_ids_for_ever() {
-    let (_folder, store) = store();
-    let by_content = accepted(&store, at(0), None, "1.0.0").await;
-    let again = store
-        .accept(delivery(at(30), None, "1.0.0"), WINDOW, || ())
-        .await
-        .unwrap();
-    assert!(
-        matches!(again, Acceptance::Duplicate { of, .. } if of == by_content),
-        "{again:?}"
-    );
-    accepted(&store, at(61), None, "1.0.0").await;
-    let by_id = accepted(&store, at(0), Some("a"), "1.0.0").await;
-    let again = store
-        .accept(delivery(at(100_000), Some("a"), "1.0.0"), WINDOW, || ())
-        .await
-        .unwrap();
-    assert!(
-        matches!(again, Acceptance::Duplicate { of, .. } if of == by_id),
-        "{again:?}"
-    );
+    for place in Place::all() {
+        let store = place.open().await;
+        let by_content = accepted(&store, at(0), None, "1.0.0").await;
+        let again = store
+            .accept(delivery(at(30), None, "1.0.0"), WINDOW, || ())
+            .await
+            .unwrap();
+        assert!(
+            matches!(again, Acceptance::Duplicate { of, .. } if of == by_content),
+            "{again:?}"
+        );
+        accepted(&store, at(61), None, "1.0.0").await;
+        let by_id = accepted(&store, at(0), Some("a"), "1.0.0").await;
+        let again = store
+            .accept(delivery(at(100_000), Some("a"), "1.0.0"), WINDOW, || ())
+            .await
+            .unwrap();
+        assert!(
+            matches!(again, Acceptance::Duplicate { of, .. } if of == by_id),
+            "{again:?}"
+        );
+    }
 }
 
 #[tokio::test]
 async fn a_repetition_of_what_was_given_up_is_tried_again() {
-    let (_folder, store) = store();
-    let id = accepted(&store, at(0), Some("a"), "1.0.0").await;
-    planned(&store, id, at(0)).await;
-    settled(&store, Outcome::Setback(Setback::Hopeless("no".into())), at(1)).await;
-    accepted(&store, at(2), Some("a"), "1.0.0").await;
+    for place in Place::all() {
+        let store = place.open().await;
+        let id = accepted(&store, at(0), Some("a"), "1.0.0").await;
+        planned(&store, id, at(0)).await;
+        settled(&store, Outcome::Setback(Setback::Hopeless("no".into())), at(1)).await;
+        accepted(&store, at(2), Some("a"), "1.0.0").await;
+    }
 }
 
 #[tokio::test]
 async fn a_replay_takes_dead_work_up_again_and_a_late_answer_does_not_undo_it() {
-    let (_folder, store) = store();
-    let id = accepted(&store, at(0), Some("a"), "1.0.0").await;
-    planned(&store, id, at(0)).await;
-    let dead = settled(&store, Outcome::Setback(Setback::Hopeless("no".into())), at(1)).await;
-    let listed = store.entries(EntryFilter { dead: true, limit: 9 }).await.unwrap();
-    assert_eq!(listed.iter().map(|(entry, _)| entry.id).collect::<Vec<_>>(), [id]);
-    assert_eq!(store.replay(id, at(2)).await.unwrap(), [api()]);
-    let waiting = store.waiting(&api()).await.unwrap().remove(0);
-    assert_eq!(waiting.work, dead.clone().replayed(at(2)));
-    // Somebody who still holds the old state settles it: the state has moved on, so nothing happens.
-    let record = store.work_of(id).await.unwrap().remove(0).attempts.remove(0);
-    let late = vec![(id, dead.clone(), dead, record)];
-    store
-        .settle(Settlement {
-            target: api(),
-            resource: None,
-            work: late,
-        })
-        .await
-        .unwrap();
-    assert_eq!(store.waiting(&api()).await.unwrap().remove(0).work, waiting.work);
+    for place in Place::all() {
+        let store = place.open().await;
+        let id = accepted(&store, at(0), Some("a"), "1.0.0").await;
+        planned(&store, id, at(0)).await;
+        let dead = settled(&store, Outcome::Setback(Setback::Hopeless("no".into())), at(1)).await;
+        let listed = store.entries(EntryFilter { dead: true, limit: 9 }).await.unwrap();
+        assert_eq!(listed.iter().map(|(entry, _)| entry.id).collect::<Vec<_>>(), [id]);
+        assert_eq!(store.replay(id, at(2)).await.unwrap(), [api()]);
+        let waiting = store.waiting(&api()).await.unwrap().remove(0);
+        assert_eq!(waiting.work, dead.clone().replayed(at(2)));
+        // Somebody who still holds the old state settles it: the state has moved on, so nothing happens.
+        let record = store.work_of(id).await.unwrap().remove(0).attempts.remove(0);
+        let claim = claimed(&store).await;
+        let late = vec![(id, dead.clone(), dead, record)];
+        store
+            .settle(
+                Settlement {
+                    target: api(),
+                    resource: None,
+                    work: late,
+                },
+                claim,
+            )
+            .await
+            .unwrap();
+        assert_eq!(store.waiting(&api()).await.unwrap().remove(0).work, waiting.work);
+    }
 }
 
 #[tokio::test]
 async fn retention_lets_go_of_finished_entries_alone() {
-    let (_folder, store) = store();
-    let mut ids = Vec::new();
-    for (second, finished) in [(0, true), (1, false), (2, true), (3, true)] {
-        let id = accepted(&store, at(second), Some(&second.to_string()), "1.0.0").await;
-        if finished {
-            planned(&store, id, at(second)).await;
-            settled(&store, Outcome::Effected, at(second)).await;
+    for place in Place::all() {
+        let store = place.open().await;
+        let mut ids = Vec::new();
+        for (second, finished) in [(0, true), (1, false), (2, true), (3, true)] {
+            let id = accepted(&store, at(second), Some(&second.to_string()), "1.0.0").await;
+            if finished {
+                planned(&store, id, at(second)).await;
+                settled(&store, Outcome::Effected, at(second)).await;
+            }
+            ids.push(id);
         }
-        ids.push(id);
+        let kept = async || {
+            let mut kept: Vec<_> = store
+                .entries(EntryFilter { dead: false, limit: 9 })
+                .await
+                .unwrap()
+                .into_iter()
+                .map(|(e, _)| e.id)
+                .collect();
+            kept.sort();
+            kept
+        };
+        let by_age = Retention {
+            age: Duration::from_secs(1),
+            count: 100,
+        };
+        assert!(!store.prune(by_age, at(3)).await.unwrap());
+        assert_eq!(kept().await, [ids[1], ids[2], ids[3]]);
+        let by_count = Retention {
+            age: Duration::from_secs(1000),
+            count: 2,
+        };
+        assert!(!store.prune(by_count, at(3)).await.unwrap());
+        assert_eq!(kept().await, [ids[1], ids[3]]);
+        // What is forgotten with its entry is no repetition any more.
+        accepted(&store, at(4), Some("0"), "1.0.0").await;
     }
-    let kept = async || {
-        let mut kept: Vec<_> = store
-            .entries(EntryFilter { dead: false, limit: 9 })
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|(e, _)| e.id)
-            .collect();
-        kept.sort();
-        kept
-    };
-    let by_age = Retention {
-        age: Duration::from_secs(1),
-        count: 100,
-    };
-    assert!(!store.prune(by_age, at(3)).await.unwrap());
-    assert_eq!(kept().await, [ids[1], ids[2], ids[3]]);
-    let by_count = Retention {
-        age: Duration::from_secs(1000),
-        count: 2,
-    };
-    assert!(!store.prune(by_count, at(3)).await.unwrap());
-    assert_eq!(kept().await, [ids[1], ids[3]]);
-    // What is forgotten with its entry is no repetition any more.
-    accepted(&store, at(4), Some("0"), "1.0.0").await;
 }
 
 #[tokio::test]
 async fn a_catalog_comes_back_as_it_was_seen() {
-    let (_folder, store) = store();
-    let digest = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
-    let (one, two) = (Tag::parse("1").unwrap(), Tag::parse("2").unwrap());
-    store
-        .note_listing("example/app", "anonymous", vec![one.clone(), two.clone()], at(1))
-        .await
-        .unwrap();
-    let found = (
-        Observation { digest, seen: at(2) },
-        Arc::new(Seen::Unusable(Unusable("no image".to_owned()))),
-    );
-    store
-        .note_tag("example/app", "anonymous", &one, Some(found.clone()))
-        .await
-        .unwrap();
-    let catalog = store.catalog("example/app", "anonymous").await.unwrap();
-    assert_eq!((catalog.listed, catalog.tags.len()), (Some(at(1)), 2));
-    assert_eq!(catalog.seen(&one), Some((&found.0.digest, &*found.1)));
-    assert_eq!(catalog.seen(&two), None);
-    store
-        .note_listing("example/app", "anonymous", vec![two.clone()], at(3))
-        .await
-        .unwrap();
-    store.note_tag("example/app", "anonymous", &two, None).await.unwrap();
-    assert!(store.catalog("example/app", "anonymous").await.unwrap().tags.is_empty());
-    assert!(
+    for place in Place::all() {
+        let store = place.open().await;
+        let digest = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
+        let (one, two) = (Tag::parse("1").unwrap(), Tag::parse("2").unwrap());
         store
-            .catalog("example/app", "Secret shop/x")
+            .note_listing("example/app", "anonymous", vec![one.clone(), two.clone()], at(1))
             .await
-            .unwrap()
-            .listed
-            .is_none()
-    );
-}
-
-#[tokio::test]
-async fn one_bad_write_does_not_take_its_neighbours_along() {
-    let (_folder, store) = store();
-    let bad = store.write(|writing| writing.connection.execute("INSERT INTO nowhere VALUES (1)", []));
-    let (bad, good) = tokio::join!(bad, store.accept(delivery(at(0), None, "1.0.0"), WINDOW, || ()));
-    assert!(matches!(bad, Err(StoreError::Unavailable { .. })), "{bad:?}");
-    assert!(matches!(good, Ok(Acceptance::New(_))), "{good:?}");
+            .unwrap();
+        let found = (
+            Observation { digest, seen: at(2) },
+            Arc::new(Seen::Unusable(Unusable("no image".to_owned()))),
+        );
+        store
+            .note_tag("example/app", "anonymous", &one, Some(found.clone()))
+            .await
+            .unwrap();
+        let catalog = store.catalog("example/app", "anonymous").await.unwrap();
+        assert_eq!((catalog.listed, catalog.tags.len()), (Some(at(1)), 2));
+        assert_eq!(catalog.seen(&one), Some((&found.0.digest, &*found.1)));
+        assert_eq!(catalog.seen(&two), None);
+        store
+            .note_listing("example/app", "anonymous", vec![two.clone()], at(3))
+            .await
+            .unwrap();
+        store.note_tag("example/app", "anonymous", &two, None).await.unwrap();
+        assert!(store.catalog("example/app", "anonymous").await.unwrap().tags.is_empty());
+        assert!(
+            store
+                .catalog("example/app", "Secret shop/x")
+                .await
+                .unwrap()
+                .listed
+                .is_none()
+        );
+    }
 }
 
 #[tokio::test]
 async fn ids_go_on_after_a_restart_also_when_the_clock_was_set_back() {
-    let (folder, first) = store();
-    let before = accepted(&first, at(1000), None, "1.0.0").await;
-    drop(first);
-    // The writer's thread ends once nobody can reach it; the lock is free when the last handle is gone.
-    let second = Store::open(folder.path()).unwrap();
-    assert!(accepted(&second, at(0), None, "2.0.0").await > before);
+    for place in Place::all() {
+        let first = place.open().await;
+        let before = accepted(&first, at(1000), None, "1.0.0").await;
+        drop(first);
+        // The writer's thread ends once nobody can reach it; the lock is free when the last handle is gone.
+        let second = place.open().await;
+        assert!(accepted(&second, at(0), None, "2.0.0").await > before);
+    }
 }
 
 #[tokio::test]
 async fn a_folder_is_for_one_process() {
-    let (folder, _store) = store();
-    assert!(matches!(Store::open(folder.path()), Err(OpenError::InUse(_))));
+    for place in Place::all() {
+        let _store = place.open().await;
+        assert!(matches!(place.try_open().await, Err(OpenError::InUse(_))));
+    }
 }
 
 #[tokio::test]
 async fn a_pace_makes_entries_wait_in_order_and_across_a_restart() {
-    let pace = Pace::new(60, SignedDuration::from_hours(1), 1);
-    let (folder, store) = store();
-    let mut ids = Vec::new();
-    for (second, tag) in [(0, "1.0.0"), (1, "1.0.1"), (2, "1.0.2")] {
+    for place in Place::all() {
+        let pace = Pace::new(60, SignedDuration::from_hours(1), 1);
+        let store = place.open().await;
+        let mut ids = Vec::new();
+        for (second, tag) in [(0, "1.0.0"), (1, "1.0.1"), (2, "1.0.2")] {
+            let paced = NewEntry {
+                pace,
+                ..delivery(at(second), None, tag)
+            };
+            match store.accept(paced, WINDOW, || ()).await.unwrap() {
+                Acceptance::New(id) => ids.push(id),
+                other => panic!("{other:?}"),
+            }
+        }
+        // What has no pace does not wait behind what has one.
+        let free = accepted(&store, at(3), None, "2.0.0").await;
+        let unmatched = async |store: &Store, second| {
+            let found = store.unmatched(10, at(second)).await.unwrap();
+            found.iter().map(|entry| entry.id).collect::<Vec<_>>()
+        };
+        assert_eq!(unmatched(&store, 3).await, [free, ids[0]]);
+        planned(&store, free, at(3)).await;
+        planned(&store, ids[0], at(3)).await;
+        assert_eq!(store.next_turn().await.unwrap(), Some(at(60)));
+        let shown = store.entry(ids[2]).await.unwrap().unwrap().entry;
+        assert_eq!(shown.waits_until, Some(at(120)));
+        drop(store);
+        let store = place.open().await;
+        assert_eq!(unmatched(&store, 59).await, []);
+        assert_eq!(unmatched(&store, 120).await, [ids[1], ids[2]]);
+        // The pace goes on where it was.
         let paced = NewEntry {
             pace,
-            ..delivery(at(second), None, tag)
+            ..delivery(at(121), None, "1.0.3")
         };
-        match store.accept(paced, WINDOW, || ()).await.unwrap() {
-            Acceptance::New(id) => ids.push(id),
-            other => panic!("{other:?}"),
-        }
+        let Acceptance::New(id) = store.accept(paced, WINDOW, || ()).await.unwrap() else {
+            panic!("it is new")
+        };
+        assert_eq!(store.entry(id).await.unwrap().unwrap().entry.waits_until, Some(at(180)));
     }
-    // What has no pace does not wait behind what has one.
-    let free = accepted(&store, at(3), None, "2.0.0").await;
-    let unmatched = async |store: &Store, second| {
-        let found = store.unmatched(10, at(second)).await.unwrap();
-        found.iter().map(|entry| entry.id).collect::<Vec<_>>()
-    };
-    assert_eq!(unmatched(&store, 3).await, [free, ids[0]]);
-    planned(&store, free, at(3)).await;
-    planned(&store, ids[0], at(3)).await;
-    assert_eq!(store.next_turn().await.unwrap(), Some(at(60)));
-    let shown = store.entry(ids[2]).await.unwrap().unwrap().entry;
-    assert_eq!(shown.waits_until, Some(at(120)));
-    drop(store);
-    let store = Store::open(folder.path()).unwrap();
-    assert_eq!(unmatched(&store, 59).await, []);
-    assert_eq!(unmatched(&store, 120).await, [ids[1], ids[2]]);
-    // The pace goes on where it was.
-    let paced = NewEntry {
-        pace,
-        ..delivery(at(121), None, "1.0.3")
-    };
-    let Acceptance::New(id) = store.accept(paced, WINDOW, || ()).await.unwrap() else {
-        panic!("it is new")
-    };
-    assert_eq!(store.entry(id).await.unwrap().unwrap().entry.waits_until, Some(at(180)));
 }
 
 /// Writes a delivery that has its pace, and returns its id.

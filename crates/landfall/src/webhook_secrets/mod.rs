@@ -137,9 +137,8 @@ impl WebhookSecrets {
     /// The receivers of the door by type. `snapshot` may have the Secret.
     pub fn receivers(&self, snapshot: &Snapshot) -> HashMap<Sender, Receiver> {
         let secret = self.secret(snapshot);
-        Sender::ALL
-            .into_iter()
-            .filter_map(|sender| {
+        Sender::by_type()
+            .filter_map(|(sender, _)| {
                 let of = |age| self.value(SecretName { sender, age }, secret);
                 let receiver = match (of(SecretAge::Current), of(SecretAge::Previous)) {
                     (Some(current), Some(previous)) => Receiver::by_type(sender, Secrets::rotating(current, previous)),

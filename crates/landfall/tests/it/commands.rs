@@ -195,13 +195,68 @@ fn the_built_in_template_is_shown() {
     );
     // Anything but one path is the built-in one.
     assert_eq!(end(&called.output(&["template", "a", "b"])).1, stdout);
-    let (code, _, first) = end(&called.output(&["template", "nowhere"]));
-    assert_eq!(code, Some(0));
-    assert!(first.starts_with("nowhere cannot be read: "), "{first}");
-    fs::write(called.folder.path().join("own"), "{{ .AppName }}").unwrap();
-    let (code, _, first) = end(&called.output(&["template", "own"]));
-    assert_eq!(code, Some(1));
-    assert!(first.contains("renders the built-in template alone"), "{first}");
+}
+
+/// What becomes of a file with a template: what is shown, what is said, and the exit codes as Image Updater and as landfall.
+#[test]
+fn templates_of_ones_own_are_shown() {
+    let own = "{{- /* ours */ -}}\nchore({{ .AppName }}): {{ len .AppChanges }} images\n{{ range $i, $c := .AppChanges }}\n\
+               {{ printf \"%-16s\" $c.Image }} {{ slice $c.NewTag 0 5 }}{{ with $c.Labels }}!{{ end }}{{ end }}\n";
+    let shown = "chore(example-app): 2 images\n\nexample/example  1.0.1\nexample/updater  sha25\n\n";
+    for (file, text, stdout, said, as_landfall) in [
+        ("own", Some(own), shown, "", 0),
+        ("empty", Some(""), "\n", "", 0),
+        (
+            "nowhere",
+            None,
+            "",
+            "nowhere cannot be read: No such file or directory",
+            1,
+        ),
+        (
+            "open",
+            Some("\n{{ .AppName"),
+            "",
+            "open holds no template: template: commitMessage:2: unclosed action",
+            1,
+        ),
+        (
+            "unknown",
+            Some("{{ .AppName | upper }}"),
+            "",
+            "unknown holds no template: template: commitMessage:1: function \"upper\" not defined",
+            1,
+        ),
+        (
+            "wrong",
+            Some("{{ .App }}"),
+            "build: update of application example-app\n",
+            "commits would get a headline alone: template: commitMessage:1:3: executing \"commitMessage\" at <.App>: can't \
+             evaluate field App in type argocd.commitMessageTemplate",
+            1,
+        ),
+    ] {
+        for program in ["argocd-image-updater", "landfall"] {
+            let called = Called::new(program);
+            if let Some(text) = text {
+                fs::write(called.folder.path().join(file), text).unwrap();
+            }
+            let (code, output, first) = end(&called.output(&["template", file]));
+            let is_landfall = program == "landfall";
+            let expected_code = if is_landfall { as_landfall } else { 0 };
+            let expected_output = if is_landfall && as_landfall == 1 { "" } else { stdout };
+            assert_eq!(
+                (code, output.as_str()),
+                (Some(expected_code), expected_output),
+                "{program} {file}"
+            );
+            assert!(
+                first.trim_start_matches("landfall: ").starts_with(said),
+                "{program} {file}: {first}"
+            );
+            assert!(!said.is_empty() || first.is_empty(), "{program} {file}: {first}");
+        }
+    }
 }
 
 #[test]

@@ -48,7 +48,7 @@ spec:
                       tlsConfig: {type: object, properties: {insecureSkipVerify: {type: boolean}}}
 ";
 
-fn folder(name: &str) -> PathBuf {
+pub fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../deploy/kustomize")
         .join(name)
@@ -63,13 +63,13 @@ fn entry_points() -> Vec<String> {
 }
 
 /// What a folder makes, one value for each object.
-fn objects(name: &str) -> Vec<Value> {
+pub fn objects(name: &str) -> Vec<Value> {
     let server = ApiServer::shared().unwrap();
     let text = server.kustomize(&folder(name)).unwrap();
     serde_saphyr::from_multiple(&text).unwrap()
 }
 
-fn find<'a>(objects: &'a [Value], kind: &str, name: &str) -> &'a Value {
+pub fn find<'a>(objects: &'a [Value], kind: &str, name: &str) -> &'a Value {
     let is_it = |object: &&Value| object["kind"] == kind && object["metadata"]["name"] == name;
     objects.iter().find(is_it).unwrap_or_else(|| panic!("no {kind} {name}"))
 }
@@ -350,6 +350,11 @@ fn the_pod_has_no_more_rights_on_its_node_than_it_needs() {
 /// Asks the API server whether the controller may do `verb` to `resource`, which is `group/resource[/subresource]`, by
 /// that name if it is not empty.
 fn controller_may(namespace: &str, verb: &str, resource: &str, name: &str) -> bool {
+    may(&format!("argocd:{CONTROLLER}"), namespace, verb, resource, name)
+}
+
+/// The same for any service account, as `namespace:name`; an empty namespace asks for the whole cluster.
+pub fn may(account: &str, namespace: &str, verb: &str, resource: &str, name: &str) -> bool {
     let mut parts = resource.split('/');
     let mut part = || parts.next().unwrap_or_default();
     let (group, resource, subresource) = (part(), part(), part());
@@ -357,7 +362,7 @@ fn controller_may(namespace: &str, verb: &str, resource: &str, name: &str) -> bo
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",
         "spec": {
-            "user": format!("system:serviceaccount:argocd:{CONTROLLER}"),
+            "user": format!("system:serviceaccount:{account}"),
             "resourceAttributes": {
                 "namespace": namespace, "verb": verb, "group": group, "resource": resource, "subresource": subresource,
                 "name": name,

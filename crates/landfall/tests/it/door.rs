@@ -814,7 +814,7 @@ fn a_base_path_may_be_stripped_or_not() {
 }
 
 #[test]
-fn two_receivers_behind_one_path_both_get_it() {
+fn a_path_that_two_receivers_claim_is_nobodys() {
     let folder = tempfile::tempdir().unwrap();
     let manifests = folder.path().join("manifests");
     for (project, receiver) in [("foo", "bar"), ("foob", "ar")] {
@@ -832,16 +832,29 @@ fn two_receivers_behind_one_path_both_get_it() {
     let path = manifests::receiver_path("dockerhub", "foo", "bar", PATH_SECRET);
     let request = Request::new("POST", path).body(hub_push("example/app"));
     let response = http::send(&landfall.host(), &request).unwrap();
-    assert_eq!(response.text(), "{\"msg\":\"refreshed 2 warehouse(s)\"}\n");
-    let kept = landfall.cli_json(&["deliveries", "list", "-o", "json"]).unwrap();
-    let mut receivers: Vec<&str> = kept
+    assert_eq!((response.status, response.text().as_str()), (404, "{}\n"));
+    let receivers = landfall.cli_json(&["receivers", "-o", "json"]).unwrap();
+    let problems: Vec<String> = receivers
         .as_array()
         .unwrap()
         .iter()
-        .filter_map(|one| one["receiver"].as_str())
+        .map(|one| format!("{}: {} {}", one["receiver"], one["url"], one["problem"]))
         .collect();
-    receivers.sort_unstable();
-    assert_eq!(receivers, ["ProjectConfig foo/bar", "ProjectConfig foob/ar"]);
+    let remedy = "so none of them is served; give one of them another name or another secret";
+    assert_eq!(
+        problems,
+        [("foo/bar", "foob/ar"), ("foob/ar", "foo/bar")].map(|(one, other)| format!(
+            "\"ProjectConfig {one}\": null \"its path is also that of ProjectConfig {other}, {remedy}\""
+        ))
+    );
+    let configs = landfall.cli_json(&["get", "projectconfigs", "-o", "json"]).unwrap();
+    for config in configs.as_array().unwrap() {
+        assert_eq!(config["status"]["webhookReceivers"], Value::Null);
+        assert_eq!(
+            config["status"]["conditions"][0]["reason"],
+            "SyncWebhookReceiversFailed"
+        );
+    }
 }
 
 #[test]

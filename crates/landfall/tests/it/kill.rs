@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
-use landfall_harness::{ImageSpec, Registry, Uploader, http, wait};
+use landfall_harness::{ImageSpec, Postgres, Registry, Uploader, http, wait};
 use serde_json::Value;
 
 use crate::world::{NEVER, PATIENCE, PROOF, World, envelope, quiet_registry, tags};
@@ -61,9 +61,9 @@ fn name(repository: &str, partition: &str) -> String {
 }
 
 /// A Warehouse for each partition of each repository, each with one tag in it, discovered; then the silent tags.
-fn prepare(repositories: &[String]) -> (World, Registry, Expected) {
+fn prepare(repositories: &[String], journal: Option<String>) -> (World, Registry, Expected) {
     let registry = quiet_registry();
-    let world = World::with(|landfall| landfall.arg("--log-level=warn"));
+    let world = World::on(journal, |landfall| landfall.arg("--log-level=warn"));
     let mut uploader = Uploader::new(registry.host());
     let mut expected = BTreeMap::new();
     for repository in repositories {
@@ -228,6 +228,15 @@ fn queue(repositories: &[String]) -> Vec<Push> {
 
 #[test]
 fn kill_again_and_again_and_nothing_is_lost_and_nothing_made_up() {
+    kill_with(None);
+}
+
+#[test]
+fn kill_again_and_again_with_a_journal_in_postgresql() {
+    kill_with(Some(Postgres::shared().unwrap().database().unwrap()));
+}
+
+fn kill_with(journal: Option<String>) {
     let kills = number("LANDFALL_KILLS").map_or(KILLS, |kills| usize::try_from(kills).unwrap());
     let clock = || {
         std::time::UNIX_EPOCH
@@ -240,7 +249,7 @@ fn kill_again_and_again_and_nothing_is_lost_and_nothing_made_up() {
     let repositories: Vec<String> = (0..partitions.div_ceil(PARTITIONS.len()))
         .map(|number| format!("app{number:03}"))
         .collect();
-    let (mut world, registry, mut expected) = prepare(&repositories);
+    let (mut world, registry, mut expected) = prepare(&repositories, journal);
 
     let (queue, over, refused) = (
         Mutex::new(queue(&repositories)),

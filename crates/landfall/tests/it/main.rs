@@ -10,7 +10,9 @@
 
 mod commands;
 mod credentials;
+mod definitions;
 mod deploy;
+mod deploy_kargo;
 mod door;
 mod full_disk;
 mod journal;
@@ -19,6 +21,8 @@ mod limits;
 mod manifests;
 mod map;
 mod mirrors;
+mod postgres;
+mod receivers;
 mod requests;
 mod retries;
 mod scraped;

@@ -243,10 +243,10 @@ fn a_receivers_url_appears_and_changes_with_its_secret() {
 }
 
 #[test]
-fn a_receiver_that_is_not_served_is_said_and_the_others_are_published() {
+fn a_receiver_that_cannot_be_served_is_said_and_the_others_are_published() {
     let world = World::start();
     let receivers = [
-        Receiver::new("forge", "gitea", "hub-secret"),
+        Receiver::new("forge", "gitlab", "hub-secret"),
         Receiver::new("hub", "dockerhub", "hub-secret"),
     ];
     let secret = manifests::receiver_secret("hub-secret", PROJECT, &[("secret", "s3cret")]);
@@ -260,7 +260,7 @@ fn a_receiver_that_is_not_served_is_said_and_the_others_are_published() {
     let published = status["webhookReceivers"].as_array().unwrap();
     assert_eq!((published.len(), &published[0]["name"]), (1, &json!("hub")));
     let said = message(&status, "Ready");
-    assert!(said.contains("\"forge\"") && said.contains("gitea"), "{said}");
+    assert!(said.contains("\"forge\"") && said.contains("secret-token"), "{said}");
     let path = manifests::receiver_path("dockerhub", PROJECT, "hub", "s3cret");
     assert_eq!(post(&world, &path, "example/app", "1.0.0").status, 200);
 }

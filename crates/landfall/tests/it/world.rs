@@ -31,6 +31,8 @@ pub const NEVER: &str = "24h0m0s";
 pub struct World {
     /// The process; dropped before the folders that it works in.
     pub landfall: Landfall,
+    /// The database of its journal; `None` where that is in its data folder.
+    journal: Option<String>,
     folder: TempDir,
 }
 
@@ -45,6 +47,19 @@ impl World {
         Self::running(BINARY, configure)
     }
 
+    /// Starts landfall with its journal in a database, or in its data folder, and with what `configure` adds to it.
+    pub fn on(journal: Option<String>, configure: impl FnOnce(Builder) -> Builder) -> Self {
+        let url = journal.clone();
+        let configure = |landfall: Builder| match url {
+            Some(url) => configure(landfall.env("LANDFALL_JOURNAL", &url)),
+            None => configure(landfall),
+        };
+        Self {
+            journal,
+            ..Self::with(configure)
+        }
+    }
+
     /// Starts landfall through another program, such as a script that execs it.
     pub fn running(binary: impl Into<PathBuf>, configure: impl FnOnce(Builder) -> Builder) -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -56,7 +71,12 @@ impl World {
             .env("DISTRIBUTION_WEBHOOK_SECRET", PROOF)
             .arg("--registry-rate-limit=1000000");
         let landfall = configure(builder).start().unwrap();
-        Self { landfall, folder }
+        let journal = None;
+        Self {
+            landfall,
+            journal,
+            folder,
+        }
     }
 
     /// A registry that notifies this landfall of its pushes.
@@ -215,6 +235,9 @@ impl World {
         command.args(["serve", "--log-level=warn", "--listen", &self.landfall.host()]);
         command.arg("--data-dir").arg(self.landfall.data_dir());
         command.arg("--manifests").arg(self.manifests());
+        if let Some(journal) = &self.journal {
+            command.env("LANDFALL_JOURNAL", journal);
+        }
         Unready(command.stderr(Stdio::null()).spawn().unwrap())
     }
 

@@ -1,6 +1,7 @@
 //! `landfall run` and `landfall webhook`: Image Updater's commands, with its flags, variables and ConfigMap, and its order among
 //! them. What is typed becomes what is meant here; nothing runs before that.
 
+mod commit_template;
 mod flags;
 mod metrics;
 mod postponed;
@@ -125,6 +126,8 @@ pub(super) fn understand(program: Program, typed: &[OsString]) -> Result<Underst
     let (mut all, mut notes) = surroundings.flags(&program.command(), &given);
     all.extend_from_slice(typed);
     let matches = parse(&parser, &all)?;
+    // Nothing commits yet, but a template that is none stops Image Updater as well.
+    commit_template::template(&matches)?;
     let idle = postponed::set(&matches);
     if !idle.is_empty() {
         notes.push(format!("these settings have no effect yet: {}", idle.join(", ")));

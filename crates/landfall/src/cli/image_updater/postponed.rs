@@ -63,7 +63,7 @@ const FLAGS: [Postponed; 21] = [
     row(("git-commit-signing-key", "", Some("GIT_COMMIT_SIGNING_KEY")), Kind::Text, BOTH, "The key that signs commits: a GPG key's id, or the path of an SSH key"),
     row(("git-commit-signing-method", "openpgp", Some("GIT_COMMIT_SIGNING_METHOD")), Kind::Text, BOTH, "How commits are signed"),
     row(("git-commit-sign-off", "false", Some("GIT_COMMIT_SIGN_OFF")), Kind::Truth, BOTH, "Sign commits off"),
-    row(("git-commit-message-path", "/app/config/commit.template", None), Kind::Text, BOTH, "The template of commit messages"),
+    row(("git-commit-message-path", "/app/config/commit.template", None), Kind::Text, BOTH, "The file with the template of commit messages, which must be one"),
     row(("git-commit-method", "git", Some("GIT_COMMIT_METHOD")), Kind::Text, BOTH, "How commits are made: git or api"),
 ];
 

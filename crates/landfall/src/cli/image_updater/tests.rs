@@ -159,6 +159,36 @@ fn the_config_map_sets_what_neither_flag_nor_environment_does() {
 }
 
 #[test]
+fn a_template_of_commit_messages_must_be_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifests = format!("--manifests={}", folder.path().display());
+    let file = folder.path().join("commit.template");
+    let flag = format!("--git-commit-message-path={}", file.display());
+    let typed = [manifests.as_str(), "--data-dir=data", &flag];
+    let starts = ":8080 :8081 - tls None info text these settings have no effect yet: --git-commit-message-path";
+    for (text, expected) in [
+        (None, starts.to_owned()),
+        (Some(""), starts.to_owned()),
+        (Some("{{ range .AppChanges }}{{ .Image }}{{ end }}"), starts.to_owned()),
+        (
+            Some("{{ range .AppChanges }}"),
+            format!(
+                "could not parse commit message template {}: template: commitMessage:1: unexpected EOF",
+                file.display()
+            ),
+        ),
+    ] {
+        if let Some(text) = text {
+            std::fs::write(&file, text).unwrap();
+        }
+        assert_eq!(read(Program::Webhook, &typed), expected, "{text:?}");
+    }
+    let unreadable = format!("--git-commit-message-path={}", folder.path().display());
+    let error = read(Program::Run, &[&manifests, "--data-dir=data", &unreadable]);
+    assert!(error.starts_with("could not read commit message template: "), "{error}");
+}
+
+#[test]
 fn the_commands_are_in_order() {
     for program in Program::ALL {
         pflag::grammar(program.command()).debug_assert();

@@ -1,56 +1,49 @@
-//! A delivery as GitHub makes it: <https://docs.github.com/en/webhooks/webhook-events-and-payloads#package>.
+//! A delivery as GitHub makes it of a Git repository: <https://docs.github.com/en/webhooks/webhook-events-and-payloads#push>.
 
-use landfall_core::secret::SecretBytes;
 use serde_json::json;
 
-use super::{Delivery, What, hex, new_id};
+use super::git::commit;
+use super::{Delivery, Subject, What, new_id};
 use crate::cli::UsageError;
-use crate::clock::now;
 
 pub(super) fn delivery(what: &What) -> Result<Delivery, UsageError> {
-    let (_, repository) = what.registry_and_repository()?;
-    let (owner, name) = repository
-        .split_once('/')
-        .ok_or_else(|| UsageError("--repo needs an owner, for example ghcr.io/shop/api".to_owned()))?;
-    let at = now().to_string();
-    let digest = what.digest.as_deref().unwrap_or_default();
-    let body = json!({
-        "action": "published",
-        "package": {
-            "id": 1,
-            "name": name,
-            "namespace": owner,
-            "ecosystem": "CONTAINER",
-            "package_type": "CONTAINER",
-            "created_at": at,
-            "updated_at": at,
-            "owner": { "login": owner },
-            "package_version": {
-                "id": 1,
-                "version": digest,
-                "name": digest,
-                "created_at": at,
-                "updated_at": at,
-                "container_metadata": { "tag": { "name": what.tag, "digest": digest } },
-                "package_url": format!("{}:{}", what.repo, what.tag),
-            },
-            "registry": null,
-        },
-        "sender": { "login": owner },
+    let repository = what.git_repository()?;
+    let subject = what.subject()?;
+    let (before, after) = (commit(), commit());
+    let told = json!({
+        "name": repository.name,
+        "full_name": repository.path,
+        "html_url": repository.page,
+        "clone_url": format!("{}.git", repository.page),
+        "ssh_url": repository.ssh,
+        "default_branch": "main",
     });
+    let (kind, body) = match (&subject, subject.reference()) {
+        (Subject::PullRequest(url), _) => (
+            "pull_request",
+            json!({ "action": "closed", "pull_request": { "html_url": url, "merged": true }, "repository": told }),
+        ),
+        (_, reference) => {
+            let pushed = json!({ "id": after, "message": "landfall send", "added": [], "modified": [], "removed": [] });
+            let body = json!({
+                "ref": reference,
+                "before": before,
+                "after": after,
+                "created": false,
+                "deleted": false,
+                "forced": false,
+                "commits": [pushed],
+                "head_commit": pushed,
+                "repository": told,
+            });
+            ("push", body)
+        }
+    };
     let body = body.to_string();
-    let mut headers = vec![
-        ("content-type", "application/json".to_owned()),
-        ("x-github-event", "package".to_owned()),
-        ("x-github-delivery", new_id()),
-    ];
-    headers.extend(what.secret.as_deref().map(|secret| {
-        let signature = SecretBytes::from(secret).sign(body.as_bytes());
-        ("x-hub-signature-256", format!("sha256={}", hex(&signature)))
-    }));
+    let headers = [("x-github-event", kind.to_owned()), ("x-github-delivery", new_id())];
     Ok(Delivery {
         url: what.url()?,
-        headers,
+        headers: what.signed(&body, "x-hub-signature-256", "sha256=", headers),
         body,
     })
 }

@@ -232,10 +232,11 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// What may be shown of a manifest: all of it but a status that is not ours, and nothing of what may be secret.
+/// What may be shown of a manifest: all of it but a status that ours takes the place of, and nothing of what may be secret.
 fn shown(value: &Value, kind: Kind) -> Value {
     match kind {
         Kind::Secret | Kind::ConfigMap => Value::Null,
+        Kind::Promotion => value.clone(),
         Kind::ProjectConfig | Kind::ClusterConfig | Kind::Warehouse => {
             let mut value = value.clone();
             if let Some(fields) = value.as_object_mut() {
