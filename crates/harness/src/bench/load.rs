@@ -1,7 +1,7 @@
 //! Sends as many requests as a server answers, over connections that are kept. It costs little itself: request bytes are
 //! prepared, and a thread waits for the oldest request of its connections, by when the others have their answers as well.
 
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
@@ -35,73 +35,105 @@ impl Template {
 }
 
 /// Connections to one server.
-pub struct Load {
-    connections: Vec<TcpStream>,
+pub struct Load<S = TcpStream> {
+    connections: Vec<S>,
     /// Numbers given out so far; none is given twice.
     numbers: AtomicU64,
+}
+
+/// What came of a window.
+pub struct Window {
+    /// Requests that were answered with 200 in a second.
+    pub rate: f64,
+    /// How long each of them took. An answer may have come earlier than it was read, so this is the most that it took.
+    pub waits: Vec<Duration>,
+}
+
+/// A connection of TCP to a server.
+pub fn dial(host: &str) -> Result<TcpStream> {
+    let stream = TcpStream::connect(host).with_context(|| format!("cannot connect to {host}"))?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+    Ok(stream)
 }
 
 impl Load {
     /// Opens the connections.
     pub fn connect(host: &str) -> Result<Self> {
-        let connections = (0..CONNECTIONS).map(|_| {
-            let stream = TcpStream::connect(host).with_context(|| format!("cannot connect to {host}"))?;
-            stream.set_nodelay(true)?;
-            stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-            Ok(stream)
-        });
-        Ok(Self {
-            connections: connections.collect::<Result<_>>()?,
+        let connections = (0..CONNECTIONS).map(|_| dial(host));
+        Ok(Self::over(connections.collect::<Result<_>>()?))
+    }
+}
+
+impl<S: Read + Write + Send> Load<S> {
+    /// Sends over these connections.
+    pub fn over(connections: Vec<S>) -> Self {
+        Self {
+            connections,
             numbers: AtomicU64::new(100_000_000_000),
-        })
+        }
     }
 
     /// Sends requests for `window`, and returns how many were answered with 200 in a second.
     pub fn window(&mut self, template: &Template, window: Duration) -> Result<f64> {
+        Ok(self.measure(template, window)?.rate)
+    }
+
+    /// Sends requests for `window`.
+    pub fn measure(&mut self, template: &Template, window: Duration) -> Result<Window> {
         let began = Instant::now();
-        let share = CONNECTIONS / THREADS;
+        let share = self.connections.len().div_ceil(THREADS);
         let numbers = &self.numbers;
-        let counts: Result<Vec<u64>> = thread::scope(|scope| {
+        let waits: Result<Vec<Vec<Duration>>> = thread::scope(|scope| {
             let threads: Vec<_> = self
                 .connections
                 .chunks_mut(share)
                 .map(|connections| scope.spawn(move || drive(connections, template, numbers, began + window)))
                 .collect();
             let ended = threads.into_iter().map(|thread| match thread.join() {
-                Ok(count) => count,
+                Ok(waits) => waits,
                 Err(_) => bail!("a thread of the load ended in the middle"),
             });
             ended.collect()
         });
+        let waits = waits?.concat();
         #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-        Ok(counts?.iter().sum::<u64>() as f64 / window.as_secs_f64())
+        let rate = waits.len() as f64 / window.as_secs_f64();
+        Ok(Window { rate, waits })
     }
 }
 
-/// Keeps one request in flight on each connection until `end`. Returns how many were answered by then.
-fn drive(connections: &mut [TcpStream], template: &Template, numbers: &AtomicU64, end: Instant) -> Result<u64> {
+/// Keeps one request in flight on each connection until `end`. Returns how long those took that were answered by then.
+fn drive<S: Read + Write>(
+    connections: &mut [S],
+    template: &Template,
+    numbers: &AtomicU64,
+    end: Instant,
+) -> Result<Vec<Duration>> {
     let mut request = template.bytes.clone();
-    let mut send = |stream: &mut TcpStream| -> Result<()> {
+    let mut send = |stream: &mut S| -> Result<Instant> {
         let number = numbers.fetch_add(1, Ordering::Relaxed).to_string();
         request[template.number..template.number + NUMBER.len()].copy_from_slice(number.as_bytes());
-        Ok(stream.write_all(&request)?)
+        let sent = Instant::now();
+        stream.write_all(&request)?;
+        Ok(sent)
     };
-    connections.iter_mut().try_for_each(&mut send)?;
-    let mut answered = 0;
+    let mut sent = connections.iter_mut().map(&mut send).collect::<Result<Vec<_>>>()?;
+    let mut waits = Vec::new();
     let mut oldest = 0;
     while Instant::now() < end {
         let stream = &mut connections[oldest];
         receive(stream)?;
-        answered += 1;
-        send(stream)?;
+        waits.push(sent[oldest].elapsed());
+        sent[oldest] = send(stream)?;
         oldest = (oldest + 1) % connections.len();
     }
     connections.iter_mut().try_for_each(receive)?;
-    Ok(answered)
+    Ok(waits)
 }
 
 /// Reads an answer, which is to be a 200.
-fn receive(stream: &mut TcpStream) -> Result<()> {
+pub fn receive(stream: &mut impl Read) -> Result<()> {
     let mut buffer = [0; 2048];
     let mut filled = 0;
     loop {
@@ -126,7 +158,8 @@ fn receive(stream: &mut TcpStream) -> Result<()> {
 fn length(answer: &[u8]) -> Option<usize> {
     const NAME: &[u8] = b"content-length: ";
     let head = answer.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-    let value = answer[..head].windows(NAME.len()).position(|window| window == NAME)? + NAME.len();
+    let mut windows = answer[..head].windows(NAME.len());
+    let value = windows.position(|window| window.eq_ignore_ascii_case(NAME))? + NAME.len();
     let digits = answer[value..head].iter().take_while(|byte| byte.is_ascii_digit());
     Some(digits.fold(head, |length, digit| length + digit_value(*digit, length, head)))
 }

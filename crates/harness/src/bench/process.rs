@@ -31,6 +31,16 @@ pub struct Server {
 impl Server {
     /// Starts it, and waits for the first answer of `/healthz`, looking every millisecond.
     pub fn start(binary: &Path, manifests: &Path, data: &Path, args: &[String]) -> Result<Self> {
+        Self::start_until(answers, binary, (manifests, data), args)
+    }
+
+    /// Starts it, and waits until `answers` says of the address that it does, asking every millisecond.
+    pub fn start_until(
+        answers: impl Fn(&str) -> bool,
+        binary: &Path,
+        (manifests, data): (&Path, &Path),
+        args: &[String],
+    ) -> Result<Self> {
         let host = format!("127.0.0.1:{}", free_port()?);
         let log = fs::File::create(data.with_extension("log"))?;
         let mut command = Command::new(binary);
@@ -52,7 +62,7 @@ impl Server {
             host,
             ready: Duration::ZERO,
         };
-        while !server.answers() {
+        while !answers(&server.host) {
             if let Some(status) = server.child.try_wait()? {
                 let said = fs::read_to_string(data.with_extension("log")).unwrap_or_default();
                 bail!("landfall ended, {status}: {said}");
@@ -66,15 +76,9 @@ impl Server {
         Ok(server)
     }
 
-    fn answers(&self) -> bool {
-        let reachable = self
-            .host
-            .parse()
-            .is_ok_and(|address| TcpStream::connect_timeout(&address, QUIET).is_ok());
-        reachable
-            && Connection::open(&self.host, QUIET)
-                .and_then(|mut connection| connection.send(&Request::new("GET", "/healthz")))
-                .is_ok_and(|response| response.status == 200)
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Its resident memory, in MiB.
@@ -107,6 +111,16 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn answers(host: &str) -> bool {
+    let reachable = host
+        .parse()
+        .is_ok_and(|address| TcpStream::connect_timeout(&address, QUIET).is_ok());
+    reachable
+        && Connection::open(host, QUIET)
+            .and_then(|mut connection| connection.send(&Request::new("GET", "/healthz")))
+            .is_ok_and(|response| response.status == 200)
 }
 
 /// Waits until a process has used no processor time for `rest`; a tick or two of timers is nothing.

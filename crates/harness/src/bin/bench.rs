@@ -14,16 +14,22 @@ mod journal;
 mod load;
 #[path = "../bench/matching.rs"]
 mod matching;
+#[path = "../bench/nginx.rs"]
+mod nginx;
 #[path = "../bench/process.rs"]
 mod process;
 #[path = "../bench/report.rs"]
 mod report;
 #[path = "../bench/requests.rs"]
 mod requests;
+#[path = "../bench/secure.rs"]
+mod secure;
+#[path = "../bench/tls.rs"]
+mod tls;
 
 use report::Report;
 
-const USAGE: &str = "usage: bench [--check] [--binary PATH] [journal] [matching] [requests] [footprint]";
+const USAGE: &str = "usage: bench [--check] [--binary PATH] [journal] [matching] [requests] [footprint] [tls]";
 
 /// A benchmark, as it is named on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,13 +38,15 @@ enum Part {
     Matching,
     Requests,
     Footprint,
+    Tls,
 }
 
-const PARTS: [(&str, Part); 4] = [
+const PARTS: [(&str, Part); 5] = [
     ("matching", Part::Matching),
     ("requests", Part::Requests),
     ("footprint", Part::Footprint),
     ("journal", Part::Journal),
+    ("tls", Part::Tls),
 ];
 
 struct Arguments {
@@ -66,6 +74,7 @@ fn main() -> Result<ExitCode> {
             Part::Matching => matching::run(&mut report)?,
             Part::Requests => requests::run(&arguments.binary, &mut report)?,
             Part::Footprint => footprint::run(&arguments.binary, &mut report)?,
+            Part::Tls => tls::run(&arguments.binary, &mut report)?,
         }
     }
     let missed = report.finish()?;
