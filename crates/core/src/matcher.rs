@@ -135,6 +135,15 @@ fn repository_of(source: &Source) -> Option<Repository> {
     }
 }
 
+/// Whom an event is for, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interest {
+    /// Targets that want it.
+    pub wanted: usize,
+    /// Subscriptions to its repository, whatever they wish there.
+    pub subscriptions: usize,
+}
+
 /// What matching an event gave, for every subscription that names its repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -182,18 +191,22 @@ impl Index {
         builder.build()
     }
 
-    /// How many targets within `reach` want the event; `None` where nothing subscribes to its repository, whatever it
-    /// wishes there. This is all that a request waits for.
-    pub fn interest(&self, event: &Event, reach: &Reach) -> Option<usize> {
-        let groups = self.groups(event, reach);
-        let wanted = |group: &&Group| group.filters.iter().any(|filter| filter.verdict(event).is_ok());
-        let count = || groups.iter().filter(wanted).map(|group| group.targets.len()).sum();
-        (!groups.is_empty()).then(count)
-    }
-
     /// How many targets within `reach` want the event.
     pub fn count(&self, event: &Event, reach: &Reach) -> usize {
-        self.interest(event, reach).unwrap_or_default()
+        self.interest(event, reach).wanted
+    }
+
+    /// How many targets within `reach` want the event, and how many may. It takes time by the number of different wishes.
+    pub fn interest(&self, event: &Event, reach: &Reach) -> Interest {
+        let wants = |group: &Group| group.filters.iter().any(|filter| filter.verdict(event).is_ok());
+        let mut interest = Interest::default();
+        for group in self.groups(event, reach) {
+            interest.subscriptions += group.filters.len() * group.targets.len();
+            if wants(group) {
+                interest.wanted += group.targets.len();
+            }
+        }
+        interest
     }
 
     /// The verdict on every subscription within `reach` to the event's repository.

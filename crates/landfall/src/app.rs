@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use landfall_core::door::BaseUrl;
 use landfall_core::pace::Pace;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::admin::{self, Admin};
 use crate::config::Config;
@@ -67,7 +67,6 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         None => base_url(listener.as_ref(), tls.is_some())?,
     };
     let live = Arc::new(ArcSwap::from_pointee(Live::default()));
-    let arrivals = Arc::new(Notify::new());
     let registry = RegistryClient::new(config.registry).context("--registry-mirror")?;
     let discovery = Discovery {
         registry,
@@ -102,7 +101,6 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             retention: config.retention,
             paced: pace.is_some(),
         },
-        arrivals.clone(),
         metrics.clone(),
     );
     let settings = Settings {
@@ -131,7 +129,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         }
     });
     tokio::spawn(follow(snapshot, webhook_secrets.follow(), reconfigurer));
-    tokio::spawn(pipeline.run());
+    tokio::spawn(pipeline.clone().run());
 
     tokio::spawn(senders.clone().listen(store.clone()));
     let watch = Watch {
@@ -143,7 +141,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let intake = Intake {
         live,
         store,
-        arrivals,
+        pipeline: pipeline.clone(),
         dedupe_window: config.dedupe_window,
         metrics: metrics.clone(),
         pace,

@@ -42,9 +42,9 @@ pub struct Pipeline {
     pub discovery: Discovery,
     pub statuses: Arc<Statuses>,
     pub rules: Rules,
-    /// Signalled when an entry was accepted.
-    pub arrivals: Arc<Notify>,
     pub metrics: Metrics,
+    /// Signalled when an entry was accepted that is to be matched.
+    arrivals: Notify,
     plan: Mutex<Plan>,
     slots: Slots,
     /// Signalled when the plan has changed.
@@ -67,7 +67,6 @@ impl Pipeline {
         discovery: Discovery,
         statuses: Arc<Statuses>,
         rules: Rules,
-        arrivals: Arc<Notify>,
         metrics: Metrics,
     ) -> Arc<Self> {
         let store = discovery.store.clone();
@@ -78,8 +77,8 @@ impl Pipeline {
             discovery,
             statuses,
             rules,
-            arrivals,
             metrics,
+            arrivals: Notify::new(),
             plan,
             slots,
             replanned,
@@ -94,6 +93,17 @@ impl Pipeline {
             self.clone().begin_refreshes(),
             self.prune()
         );
+    }
+
+    /// An entry has come that is to be followed up: by the matcher, or by refreshes of these targets, whose work is there.
+    pub fn arrived(&self, targets: &[Target]) {
+        if targets.is_empty() {
+            self.arrivals.notify_one();
+        }
+        let now = now();
+        for target in targets {
+            self.wish(target, Extent::Hinted, now);
+        }
     }
 
     /// Wishes for a refresh.
@@ -300,7 +310,7 @@ impl Pipeline {
 }
 
 /// Where each target that wants any of the events has to look.
-fn hints_by_target(events: &[Event], explanations: &[Explanation]) -> Vec<(Target, Vec<Hint>)> {
+pub fn hints_by_target(events: &[Event], explanations: &[Explanation]) -> Vec<(Target, Vec<Hint>)> {
     let mut targets: BTreeMap<&Target, Vec<Hint>> = BTreeMap::new();
     for (event, explanation) in events.iter().zip(explanations) {
         let hint = match event {

@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-pub use entries::{Acceptance, Entry, EntryFilter, Matched, NewEntry, NewReport, Recorded, Unmatched};
+pub use entries::{Acceptance, Entry, EntryFilter, Found, Matched, NewEntry, NewReport, Recorded, Unmatched};
 pub use queue::Queue;
 pub use resources::{ResourceRecord, ResourceWrite};
 pub use work::{AttemptRecord, Hint, Settlement, WaitingWork, WorkRecord};
