@@ -48,8 +48,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         .tls
         .map(|settings| Tls::start(settings, config.http2))
         .transpose()?;
-    let store = Store::open(&config.data_dir)?;
-    let snapshot = manifests::watch(&config.manifests)?;
+    // A new database waits for the disk while the manifests keep the processor busy.
+    let data_dir = config.data_dir.clone();
+    let store = tokio::task::spawn_blocking(move || Store::open(&data_dir));
+    let snapshot = manifests::watch(&config.manifests);
+    let (store, snapshot) = (store.await??, snapshot?);
     let listener = match &config.listen {
         Some(address) => Some(listen(address, "--listen or --webhook-port").await?),
         None => None,
