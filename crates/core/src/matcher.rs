@@ -165,6 +165,15 @@ fn repository_of(source: &Source) -> Option<Repository> {
     }
 }
 
+/// Whom an event is for, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Interest {
+    /// Targets that want it.
+    pub wanted: usize,
+    /// Subscriptions to its repository, whatever they wish there.
+    pub subscriptions: usize,
+}
+
 /// What matching an event gave, for every subscription that names its repository.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -215,32 +224,45 @@ impl Index {
         builder.build()
     }
 
-    /// How many targets within `reach` want the event; `None` where nothing subscribes to its repository, whatever it
-    /// wishes there, and no Promotion waits for it. This is all that a request waits for.
-    pub fn interest(&self, event: &Event, reach: &Reach) -> Option<usize> {
-        match event {
-            Event::PullRequestClosed { url } => {
-                let waiting = self.waiting.targets(url, reach).count();
-                return (waiting > 0).then_some(waiting);
-            }
-            // That nobody is asked for is worth an explanation.
-            Event::RefreshRequested(request) => return Some(self.selectable.count(request, reach)),
-            Event::ArtifactPushed(_) | Event::GitRefPushed(_) => {}
-        }
-        let groups = self.groups(event, reach);
-        let wanted = |group: &&Group| group.filters.iter().any(|filter| filter.verdict(event).is_ok());
-        let wanting = groups.iter().flat_map(|(_, groups)| *groups).filter(wanted);
-        match groups.len() {
-            0 => None,
-            1 => Some(wanting.map(|group| group.targets.len()).sum()),
-            // One target may know the repository by several of its names.
-            _ => Some(wanting.flat_map(|group| &group.targets).collect::<HashSet<_>>().len()),
-        }
-    }
-
     /// How many targets within `reach` want the event.
     pub fn count(&self, event: &Event, reach: &Reach) -> usize {
-        self.interest(event, reach).unwrap_or_default()
+        self.interest(event, reach).wanted
+    }
+
+    /// How many targets within `reach` want the event, and how many subscriptions may. It takes time by the number of different
+    /// wishes, and this is all that a request waits for.
+    pub fn interest(&self, event: &Event, reach: &Reach) -> Interest {
+        match event {
+            Event::PullRequestClosed { url } => {
+                let wanted = self.waiting.targets(url, reach).count();
+                return Interest {
+                    wanted,
+                    subscriptions: wanted,
+                };
+            }
+            Event::RefreshRequested(request) => {
+                let wanted = self.selectable.count(request, reach);
+                // That nobody is asked for is worth an explanation.
+                return Interest {
+                    wanted,
+                    subscriptions: wanted.max(1),
+                };
+            }
+            Event::ArtifactPushed(_) | Event::GitRefPushed(_) => {}
+        }
+        let named = self.groups(event, reach);
+        let groups = || named.iter().flat_map(|(_, groups)| *groups);
+        let wants = |group: &&Group| group.filters.iter().any(|filter| filter.verdict(event).is_ok());
+        let wanting = groups().filter(wants);
+        let wanted = match named.len() {
+            0 | 1 => wanting.map(|group| group.targets.len()).sum(),
+            // One target may know the repository by several of its names.
+            _ => wanting.flat_map(|group| &group.targets).collect::<HashSet<_>>().len(),
+        };
+        Interest {
+            wanted,
+            subscriptions: groups().map(|group| group.filters.len() * group.targets.len()).sum(),
+        }
     }
 
     /// The targets within `reach` that a request of a generic receiver chooses, each once.

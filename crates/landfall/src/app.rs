@@ -1,5 +1,6 @@
 //! Puts the parts together and runs them: the one place that knows all of them.
 
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
@@ -8,7 +9,7 @@ use jiff::SignedDuration;
 use landfall_core::door::BaseUrl;
 use landfall_core::pace::Pace;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 
 use crate::admin::{self, Admin};
 use crate::config::Config;
@@ -28,7 +29,7 @@ use crate::server::metrics::Sources;
 use crate::server::tls::Tls;
 use crate::server::{self, Bound, Health, Limits, ListenAddress, Phase, Throttle, Watch};
 use crate::statuses::Statuses;
-use crate::store::Store;
+use crate::store::{DatabaseUrl, Store};
 use crate::webhook_secrets::WebhookSecrets;
 
 /// So many deliveries are followed up at once after a quiet time, as with Image Updater's rate limit.
@@ -49,11 +50,10 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         .tls
         .map(|settings| Tls::start(settings, config.http2))
         .transpose()?;
-    let store = match config.journal {
-        Some(url) => Store::connect(url, &config.data_dir).await?,
-        None => Store::open(&config.data_dir)?,
-    };
-    let place = resources::open(&config.resources, &config.system_namespace).await?;
+    // A new database waits for the disk while the resources keep the processor busy.
+    let store = tokio::spawn(open_store(config.journal, config.data_dir.clone()));
+    let place = resources::open(&config.resources, &config.system_namespace).await;
+    let (store, place) = (store.await??, place?);
     let snapshot = place.snapshot;
     let listener = match &config.listen {
         Some(address) => Some(listen(address, "--listen or --webhook-port").await?),
@@ -72,7 +72,6 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         None => base_url(listener.as_ref(), tls.is_some())?,
     };
     let live = Arc::new(ArcSwap::from_pointee(Live::default()));
-    let arrivals = Arc::new(Notify::new());
     let registry = RegistryClient::new(config.registry).context("--registry-mirror")?;
     let discovery = Discovery {
         registry,
@@ -117,7 +116,6 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             retention: config.retention,
             pace,
         },
-        arrivals.clone(),
         metrics.clone(),
     );
     let settings = Settings {
@@ -161,7 +159,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let intake = Intake {
         live,
         store,
-        arrivals,
+        pipeline: pipeline.clone(),
         dedupe_window: config.dedupe_window,
         metrics: metrics.clone(),
         pace,
@@ -203,6 +201,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
     tracing::info!("landfall has stopped; what is unfinished goes on with the next start");
     Ok(())
+}
+
+async fn open_store(journal: Option<DatabaseUrl>, data_dir: PathBuf) -> anyhow::Result<Store> {
+    let store = match journal {
+        Some(url) => Store::connect(url, &data_dir).await?,
+        None => tokio::task::spawn_blocking(move || Store::open(&data_dir)).await??,
+    };
+    Ok(store)
 }
 
 /// The limits, with no more connections than the system has descriptors for.

@@ -8,26 +8,34 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use landfall_core::delivery::{Delivery, Entrance, Kept};
+use landfall_core::event::Event;
 use landfall_core::journal::{DedupeKey, EntryId};
+use landfall_core::matcher::{Index, Interest};
 use landfall_core::pace::Pace;
-use landfall_core::receiver::{self, Contents, Malformed, Reach, Sender};
+use landfall_core::receiver::{self, Contents, Malformed, Reach, Report, Sender};
 use landfall_core::secret::SecretAge;
-use tokio::sync::Notify;
+use landfall_core::target::Target;
 
 use crate::clock::now;
 use crate::live::Live;
 use crate::metrics::Metrics;
 pub use generic::{ActionResult, Answers, Evaluators};
 
-use crate::store::{Acceptance, NewEntry, NewReport, Recorded, Store, StoreError};
+use crate::pipeline::{Pipeline, hints_by_target};
+use crate::store::{Acceptance, Found, NewEntry, NewReport, Recorded, Store, StoreError};
+
+/// Where no more subscribe to a repository than this, an event is matched within its request, and its work is written with it:
+/// that costs less than to read it again for the matcher and to write it a second time. Beyond it, the request would wait for
+/// the fan-out. In a database that others share, the matcher does it: there, who may do what is decided with the entry.
+const AT_ONCE: usize = 8;
 
 /// Stages 2 to 4 of the sentence, for both doors.
 #[derive(Clone)]
 pub struct Intake {
     pub live: Arc<ArcSwap<Live>>,
     pub store: Store,
-    /// Wakes the matcher.
-    pub arrivals: Arc<Notify>,
+    /// Follows up what is on the disk.
+    pub pipeline: Arc<Pipeline>,
     /// How long deliveries of equal content count as one.
     pub dedupe_window: Duration,
     pub metrics: Metrics,
@@ -61,57 +69,34 @@ pub enum Taken {
 impl Intake {
     /// Takes a delivery in. When this says anything but `Malformed` and `Unavailable`, it is on the disk.
     pub async fn take(&self, delivery: Delivery, reach: Reach, peer: SocketAddr) -> Taken {
-        if let Some(secret) = delivery.secret() {
-            self.metrics.proved(delivery.sender(), secret);
-        }
-        if delivery.secret() == Some(SecretAge::Previous) {
-            let receiver = delivery.receiver();
-            self.metrics.previous_secrets.shown(receiver, now());
-            tracing::warn!(%receiver, "a delivery shows the previous secret; its sender is still to be told the new one");
-        }
+        self.note_secret(&delivery);
         if delivery.sender() == Sender::Generic {
             return self.take_generic(delivery, reach, peer).await;
         }
         let read = receiver::read(&delivery);
-        self.record(delivery, reach, peer, read).await
+        self.keep_what_was_read(delivery, reach, peer, read).await
     }
 
     /// Writes down what was read of a delivery.
-    async fn record(
+    async fn keep_what_was_read(
         &self,
         delivery: Delivery,
         reach: Reach,
         peer: SocketAddr,
         read: Result<Contents, Malformed>,
     ) -> Taken {
-        let (mut interest, mut aside) = (None, String::new());
-        let contents = match &read {
-            Err(malformed) => Recorded::Malformed(malformed.to_string()),
-            Ok(contents) if contents.reports.is_empty() => {
-                aside = contents.set_aside.join("; ");
-                Recorded::Ignored(aside.clone())
-            }
-            Ok(contents) => {
-                let live = self.live.load();
-                let interests = contents.reports.iter();
-                interest = interests
-                    .filter_map(|report| live.index.interest(&report.event, &reach))
-                    .reduce(|one, other| one + other);
-                let unique = (delivery.sender() == Sender::Generic).then(generic::never_the_same);
-                let content = unique.as_deref().unwrap_or(delivery.body());
-                let reports = contents.reports.iter().enumerate().map(|(position, report)| NewReport {
-                    key: DedupeKey::of(delivery.receiver(), report, content, position),
-                    event: report.event.clone(),
-                });
-                let reports = reports.collect();
-                match interest {
-                    Some(_) => Recorded::Events(reports),
-                    None => Recorded::Unsubscribed(reports),
-                }
-            }
+        let recording = match &read {
+            Ok(contents) => self.record(&delivery, contents, &reach),
+            Err(malformed) => Recording::nothing(Recorded::Malformed(malformed.to_string())),
         };
-        let matched = interest.unwrap_or_default();
-        let accepted = self.keep(self.new_entry(delivery, reach, peer, contents)).await;
+        let Recording {
+            contents,
+            matched,
+            targets,
+        } = recording;
+        let accepted = self
+            .keep(self.new_entry(delivery, reach, peer, contents), targets)
+            .await;
         match (accepted, read) {
             (Ok(_), Err(malformed)) => Taken::Malformed(malformed),
             (Err(error), Err(malformed)) => {
@@ -131,21 +116,78 @@ impl Intake {
                 Taken::Accepted { id, matched, refreshes }
             }
             (Ok(Acceptance::Duplicate { id, of }), Ok(_)) => Taken::Duplicate { id, of },
-            (Ok(Acceptance::Recorded(id)), Ok(_)) => Taken::Ignored { id, reason: aside },
+            (Ok(Acceptance::Recorded(id)), Ok(contents)) => Taken::Ignored {
+                id,
+                reason: contents.set_aside.join("; "),
+            },
         }
     }
 
-    /// Writes an entry and wakes the matcher. The store does both: a sender that hangs up ends its request, and must not end
+    fn note_secret(&self, delivery: &Delivery) {
+        if let Some(secret) = delivery.secret() {
+            self.metrics.proved(delivery.sender(), secret);
+        }
+        if delivery.secret() == Some(SecretAge::Previous) {
+            let receiver = delivery.receiver();
+            self.metrics.previous_secrets.shown(receiver, now());
+            tracing::warn!(%receiver, "a delivery shows the previous secret; its sender is still to be told the new one");
+        }
+    }
+
+    /// What the journal is to hold of a delivery that can be read.
+    fn record(&self, delivery: &Delivery, contents: &Contents, reach: &Reach) -> Recording {
+        if contents.reports.is_empty() {
+            return Recording::nothing(Recorded::Ignored(contents.set_aside.join("; ")));
+        }
+        let live = self.live.load();
+        let mut interest = Interest::default();
+        for report in &contents.reports {
+            let more = live.index.interest(&report.event, reach);
+            interest.wanted += more.wanted;
+            interest.subscriptions += more.subscriptions;
+        }
+        let unique = (delivery.sender() == Sender::Generic).then(generic::never_the_same);
+        let content = unique.as_deref().unwrap_or(delivery.body());
+        let report = |(position, report): (usize, &Report)| NewReport {
+            key: DedupeKey::of(delivery.receiver(), report, content, position),
+            event: report.event.clone(),
+        };
+        let mut reports: Vec<NewReport> = contents.reports.iter().enumerate().map(report).collect();
+        let mut targets = Vec::new();
+        let contents = match (interest.subscriptions, reports.pop_if(|_| contents.reports.len() == 1)) {
+            (0, only) => Recorded::Unsubscribed(reports.into_iter().chain(only).collect()),
+            (1..=AT_ONCE, Some(only)) if self.pace_of(delivery).is_none() && !self.store.is_shared() => {
+                let found = found(&live.index, &only.event, reach);
+                targets.extend(found.work.iter().map(|(target, _)| target.clone()));
+                Recorded::Matched(only, found)
+            }
+            (_, only) => Recorded::Events(reports.into_iter().chain(only).collect()),
+        };
+        Recording {
+            contents,
+            matched: interest.wanted,
+            targets,
+        }
+    }
+
+    /// Writes an entry and has it followed up. The store does both: a sender that hangs up ends its request, and must not end
     /// this between the two.
-    async fn keep(&self, entry: NewEntry) -> Result<Acceptance, StoreError> {
-        let arrivals = self.arrivals.clone();
-        let arrived = move || arrivals.notify_one();
+    async fn keep(&self, entry: NewEntry, targets: Vec<Target>) -> Result<Acceptance, StoreError> {
+        let pipeline = self.pipeline.clone();
+        let arrived = move || pipeline.arrived(&targets);
         self.store.accept(entry, self.dedupe_window, arrived).await
     }
 
+    fn pace_of(&self, delivery: &Delivery) -> Option<Pace> {
+        self.pace.filter(|_| delivery.entrance() == Entrance::Type)
+    }
+
     fn new_entry(&self, delivery: Delivery, reach: Reach, peer: SocketAddr, contents: Recorded) -> NewEntry {
-        let paced = delivery.entrance() == Entrance::Type;
-        let (sender, secret) = (delivery.sender().path_segment(), delivery.secret());
+        let (sender, secret, pace) = (
+            delivery.sender().path_segment(),
+            delivery.secret(),
+            self.pace_of(&delivery),
+        );
         let Kept {
             receiver,
             headers,
@@ -161,9 +203,36 @@ impl Intake {
             body,
             contents,
             secret,
-            pace: self.pace.filter(|_| paced),
+            pace,
         }
     }
+}
+
+/// What the journal is to hold of a delivery, and what is to follow.
+struct Recording {
+    contents: Recorded,
+    /// How many targets want it.
+    matched: usize,
+    /// Those whose work is written with it.
+    targets: Vec<Target>,
+}
+
+impl Recording {
+    /// Nothing follows.
+    fn nothing(contents: Recorded) -> Self {
+        Self {
+            contents,
+            matched: 0,
+            targets: Vec::new(),
+        }
+    }
+}
+
+/// What matching one event finds.
+fn found(index: &Index, event: &Event, reach: &Reach) -> Found {
+    let explanations = vec![index.explain(event, reach)];
+    let work = hints_by_target(std::slice::from_ref(event), &explanations);
+    Found { explanations, work }
 }
 
 /// A line for each event, with the fields of Image Updater's log. What nobody wants is a detail.

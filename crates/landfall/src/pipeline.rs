@@ -49,9 +49,9 @@ pub struct Pipeline {
     pub effect: Effect,
     pub statuses: Arc<Statuses>,
     pub rules: Rules,
-    /// Signalled when an entry was accepted.
-    pub arrivals: Arc<Notify>,
     pub metrics: Metrics,
+    /// Signalled when an entry was accepted that is to be matched.
+    arrivals: Notify,
     plan: Mutex<Plan>,
     slots: Slots,
     refused: Refused,
@@ -79,7 +79,6 @@ impl Pipeline {
         effect: Effect,
         statuses: Arc<Statuses>,
         rules: Rules,
-        arrivals: Arc<Notify>,
         metrics: Metrics,
     ) -> Arc<Self> {
         let (plan, slots, replanned) = (Mutex::default(), Slots::default(), Notify::new());
@@ -90,8 +89,8 @@ impl Pipeline {
             effect,
             statuses,
             rules,
-            arrivals,
             metrics,
+            arrivals: Notify::new(),
             plan,
             slots,
             refused,
@@ -108,6 +107,17 @@ impl Pipeline {
             self.share(),
             self.prune()
         );
+    }
+
+    /// An entry has come that is to be followed up: by the matcher, or by refreshes of these targets, whose work is there.
+    pub fn arrived(&self, targets: &[Target]) {
+        if targets.is_empty() {
+            self.arrivals.notify_one();
+        }
+        let now = now();
+        for target in targets {
+            self.wish(target, Extent::Hinted, now);
+        }
     }
 
     /// Wishes for a refresh.
@@ -369,7 +379,7 @@ impl Pipeline {
 }
 
 /// Where each target that wants any of the events has to look.
-fn hints_by_target(events: &[Event], explanations: &[Explanation]) -> Vec<(Target, Vec<Hint>)> {
+pub fn hints_by_target(events: &[Event], explanations: &[Explanation]) -> Vec<(Target, Vec<Hint>)> {
     let mut targets: BTreeMap<&Target, Vec<Hint>> = BTreeMap::new();
     for (event, explanation) in events.iter().zip(explanations) {
         for line in explanation.lines.iter().filter(|line| line.wanted) {

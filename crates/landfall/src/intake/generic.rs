@@ -112,7 +112,7 @@ impl Intake {
         };
         let evaluated = match evaluated {
             Ok(evaluated) => evaluated,
-            Err(malformed) => return self.record(delivery, reach, peer, Err(malformed)).await,
+            Err(malformed) => return self.keep_what_was_read(delivery, reach, peer, Err(malformed)).await,
         };
         for problem in evaluated.contents.set_aside.iter().filter(|_| has_error(&evaluated)) {
             tracing::warn!(%receiver, problem, "an action of a generic receiver was not carried out");
@@ -128,7 +128,7 @@ impl Intake {
         } else {
             Ok(evaluated.contents)
         };
-        let (id, outcome) = match self.record(delivery, reach, peer, read).await {
+        let (id, outcome) = match self.keep_what_was_read(delivery, reach, peer, read).await {
             Taken::Accepted { id, .. } => (Some(id), "accepted"),
             Taken::Duplicate { id, .. } => (Some(id), "duplicate"),
             Taken::Ignored { id, .. } => (Some(id), "ignored"),

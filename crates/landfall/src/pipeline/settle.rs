@@ -131,7 +131,9 @@ impl Pipeline {
             resource: None,
             work: work.clone(),
         };
-        let settled = self.persist("a refresh", || self.store.settle(settlement(), claim)).await;
+        let settled = self
+            .persist("a refresh", || self.store.settle(settlement(), claim))
+            .await;
         if settled == Settled::Lost {
             tracing::info!(%target, "another process has taken this refresh over");
             return vec![(Extent::Hinted, ended)];

@@ -20,8 +20,8 @@ use landfall_core::target::Target;
 
 pub use postgres::DatabaseUrl;
 pub use sqlite::{
-    Acceptance, AttemptRecord, Entry, EntryFilter, Hint, Matched, NewEntry, NewReport, Queue, Recorded, ResourceRecord,
-    ResourceWrite, Settlement, Unmatched, WaitingWork, WholeEntry, WorkRecord,
+    Acceptance, AttemptRecord, Entry, EntryFilter, Found, Hint, Matched, NewEntry, NewReport, Queue, Recorded,
+    ResourceRecord, ResourceWrite, Settlement, Unmatched, WaitingWork, WholeEntry, WorkRecord,
 };
 
 /// The store could not do what was asked. It may be able to in a moment: nothing was written.

@@ -170,6 +170,42 @@ pub(super) async fn settled(store: &Store, outcome: Outcome, now: Timestamp) -> 
 }
 
 #[tokio::test]
+async fn what_was_matched_already_comes_with_its_work_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let matched = || {
+        let plain = delivery(at(0), Some("1"), "1.0.0");
+        let Recorded::Events(mut reports) = plain.contents else {
+            panic!("it holds an event")
+        };
+        let found = Found {
+            explanations: vec![Explanation::default()],
+            work: vec![(api(), vec![hint("1.0.0")])],
+        };
+        NewEntry {
+            contents: Recorded::Matched(reports.remove(0), found),
+            ..plain
+        }
+    };
+    let Acceptance::New(id) = store.accept(matched(), WINDOW, || ()).await.unwrap() else {
+        panic!("it is new")
+    };
+    assert!(store.unmatched(10, Timestamp::MAX).await.unwrap().is_empty());
+    assert_eq!(store.entry(id).await.unwrap().unwrap().entry.matched, Some(at(0)));
+    let again = store.accept(matched(), WINDOW, || ()).await.unwrap();
+    assert!(
+        matches!(again, Acceptance::Duplicate { of, .. } if of == id),
+        "{again:?}"
+    );
+    let waiting = store.waiting(&api()).await.unwrap();
+    let waiting: Vec<_> = waiting
+        .iter()
+        .map(|waiting| (waiting.entry, &waiting.hints[..]))
+        .collect();
+    assert_eq!(waiting, [(id, &[hint("1.0.0")][..])]);
+}
+
+#[tokio::test]
 async fn a_delivery_is_matched_once_and_its_work_waits_until_it_is_settled() {
     for place in Place::all() {
         let store = place.open().await;

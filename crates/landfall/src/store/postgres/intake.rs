@@ -99,6 +99,8 @@ fn keys(jobs: &[Job]) -> Vec<Vec<u8>> {
 fn reports(contents: &Recorded) -> &[NewReport] {
     match contents {
         Recorded::Events(reports) | Recorded::Unsubscribed(reports) => reports,
+        // The intake leaves that to the matcher here; who writes it all the same has it matched again.
+        Recorded::Matched(report, _) => std::slice::from_ref(report),
         Recorded::Ignored(_) | Recorded::Malformed(_) => &[],
     }
 }

@@ -1,5 +1,6 @@
 //! Writes and reads journal entries: what came in, what was made of it, and what is still to be matched.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -40,12 +41,23 @@ pub struct NewEntry {
 pub enum Recorded {
     /// Events to follow up, unless they are known already.
     Events(Vec<NewReport>),
+    /// An event with what matching found already, because few subscribe to its repository.
+    Matched(NewReport, Found),
     /// Events whose repositories nobody subscribes to: there is nothing to match, and nothing follows from them.
     Unsubscribed(Vec<NewReport>),
     /// Nothing of interest, and why.
     Ignored(String),
     /// It was refused, and why.
     Malformed(String),
+}
+
+/// What matching an entry's events found.
+#[derive(Clone)]
+pub struct Found {
+    /// One for each event.
+    pub explanations: Vec<Explanation>,
+    /// Who wants it, and where each has to look.
+    pub work: Vec<(Target, Vec<Hint>)>,
 }
 
 /// An event with what makes it the same as another one.
@@ -128,7 +140,8 @@ pub struct WholeEntry {
 
 impl Store {
     /// Writes a delivery, unless every event of it is known; then it writes that. `window` bounds how long equal contents
-    /// count as the same. `arrived` is called when it is on the disk and is to be matched, also where the caller went away.
+    /// count as the same. `arrived` is called when it is on the disk and is to be followed up, also where the caller went
+    /// away.
     pub async fn accept(
         &self,
         entry: NewEntry,
@@ -138,10 +151,10 @@ impl Store {
         let headers = json(&entry.headers);
         let reach = json(&entry.reach);
         let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
-        let to_be_matched = matches!(entry.contents, Recorded::Events(_));
+        let to_be_followed_up = matches!(entry.contents, Recorded::Events(_) | Recorded::Matched(..));
         let write = move |writing: &mut Writing<'_>| insert(writing, &entry, &headers, &reach, window);
         self.write_then(write, move |acceptance| {
-            if to_be_matched && matches!(acceptance, Acceptance::New(_)) {
+            if to_be_followed_up && matches!(acceptance, Acceptance::New(_)) {
                 arrived();
             }
         })
@@ -276,8 +289,8 @@ fn insert(
     let (verdict, reason) = match &entry.contents {
         Recorded::Ignored(reason) => (Verdict::Ignored, reason.clone()),
         Recorded::Malformed(reason) => (Verdict::Malformed, reason.clone()),
-        Recorded::Events(reports) | Recorded::Unsubscribed(reports) => {
-            for report in reports {
+        contents => {
+            for report in contents.reports() {
                 match known_since(writing, report.key, received, window)? {
                     Some(id) => known = Some(id),
                     None => fresh.push(report),
@@ -296,10 +309,11 @@ fn insert(
     let id = writing.ids.next(entry.received);
     let events: Vec<&Event> = fresh.iter().map(|report| &report.event).collect();
     let keys: Vec<u8> = fresh.iter().flat_map(|report| report.key.digest).collect();
-    let nothing_to_match = verdict == Verdict::Accepted && matches!(entry.contents, Recorded::Unsubscribed(_));
+    let found = Some(entry.contents.found(fresh.len())).filter(|_| verdict == Verdict::Accepted);
+    let found = found.flatten();
     let duplicate_of = known.filter(|_| verdict == Verdict::Duplicate);
     let slot = match entry.pace {
-        Some(pace) if verdict == Verdict::Accepted && !nothing_to_match => {
+        Some(pace) if verdict == Verdict::Accepted && found.is_none() => {
             next_slot(connection, pace, entry.received)?.as_millisecond()
         }
         _ => 0,
@@ -324,11 +338,14 @@ fn insert(
             duplicate_of.map(EntryId::as_i64),
             json(&events),
             keys,
-            nothing_to_match.then_some(received),
-            nothing_to_match.then(|| json(&vec![Explanation::default(); fresh.len()])),
+            found.as_ref().map(|_| received),
+            found.as_ref().map(|found| json(&found.explanations)),
             slot,
             entry.secret.map(SecretAge::as_str),
         ])?;
+    for (target, hints) in found.iter().flat_map(|found| &found.work) {
+        super::work::insert(connection, id, target, hints, entry.received)?;
+    }
     for report in &fresh {
         let brought = Brought {
             entry: id.as_i64(),
@@ -344,6 +361,28 @@ fn insert(
         (Verdict::Accepted, None) => Acceptance::New(id),
         _ => Acceptance::Recorded(id),
     })
+}
+
+impl Recorded {
+    fn reports(&self) -> &[NewReport] {
+        match self {
+            Self::Events(reports) | Self::Unsubscribed(reports) => reports,
+            Self::Matched(report, _) => std::slice::from_ref(report),
+            Self::Ignored(_) | Self::Malformed(_) => &[],
+        }
+    }
+
+    /// What matching finds for `fresh` events of these, where that is known.
+    fn found(&self, fresh: usize) -> Option<Cow<'_, Found>> {
+        match self {
+            Self::Matched(_, found) => Some(Cow::Borrowed(found)),
+            Self::Unsubscribed(_) => Some(Cow::Owned(Found {
+                explanations: vec![Explanation::default(); fresh],
+                work: Vec::new(),
+            })),
+            Self::Events(_) | Self::Ignored(_) | Self::Malformed(_) => None,
+        }
+    }
 }
 
 /// The entry that brought the same event before, if that still counts. An entry that was given up does not count: whoever

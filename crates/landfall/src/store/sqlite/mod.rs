@@ -17,7 +17,9 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-pub use entries::{Acceptance, Entry, EntryFilter, Matched, NewEntry, NewReport, Recorded, Unmatched, WholeEntry};
+pub use entries::{
+    Acceptance, Entry, EntryFilter, Found, Matched, NewEntry, NewReport, Recorded, Unmatched, WholeEntry,
+};
 pub use queue::Queue;
 pub use resources::{ResourceRecord, ResourceWrite};
 pub use work::{AttemptRecord, Hint, Settlement, WaitingWork, WorkRecord};

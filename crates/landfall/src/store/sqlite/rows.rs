@@ -10,6 +10,21 @@ pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
+/// Makes JSON texts of values in a row, many of which are the same.
+pub(super) struct Repeated<'a, T>(Option<(&'a T, String)>);
+
+impl<'a, T: Serialize + PartialEq> Repeated<'a, T> {
+    pub(super) fn new() -> Self {
+        Self(None)
+    }
+
+    pub(super) fn json(&mut self, value: &'a T) -> &str {
+        let known = self.0.take().filter(|(known, _)| *known == value);
+        let (_, text) = self.0.insert(known.unwrap_or_else(|| (value, json(value))));
+        text
+    }
+}
+
 /// A column of JSON text as a value of ours.
 pub(super) fn parsed<T: serde::de::DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
     let text: String = row.get(column)?;

@@ -10,7 +10,7 @@ use landfall_core::target::Target;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
-use super::rows::{json, parsed, time};
+use super::rows::{Repeated, json, parsed, time};
 use super::{ResourceWrite, Store, StoreError};
 
 /// Where an event says to look. It is no more than that.
@@ -137,9 +137,13 @@ impl Store {
             if let Some(resource) = &settlement.resource {
                 resource.write(connection)?;
             }
+            // What a refresh did is the same for most of the entries that it served.
+            let (mut states, mut records) = (Repeated::new(), Repeated::new());
+            let target = settlement.target.to_string();
             for (entry, before, after, record) in &settlement.work {
-                update(connection, *entry, &settlement.target, before, after)?;
-                insert_attempt(connection, *entry, &settlement.target, record)?;
+                let states = (json(before), states.json(after));
+                update(connection, *entry, &target, (&states.0, states.1), after)?;
+                insert_attempt(connection, *entry, &target, record.attempt, records.json(record))?;
             }
             Ok(())
         })
@@ -160,7 +164,9 @@ impl Store {
             for (name, work, dead) in all {
                 if dead || !any_dead {
                     let target = target(name)?;
-                    update(connection, entry, &target, &work, &work.clone().replayed(now))?;
+                    let after = work.clone().replayed(now);
+                    let states = (&*json(&work), &*json(&after));
+                    update(connection, entry, &target.to_string(), states, &after)?;
                     replayed.push(target);
                 }
             }
@@ -201,12 +207,13 @@ pub(super) fn insert(
     Ok(())
 }
 
+/// Writes the state `work`, whose text is `after`, where the state's text was `before`.
 fn update(
     connection: &Connection,
     entry: EntryId,
-    target: &Target,
-    before: &Work,
-    after: &Work,
+    target: &str,
+    (before, after): (&str, &str),
+    work: &Work,
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
@@ -214,11 +221,11 @@ fn update(
         )?
         .execute(params![
             entry.as_i64(),
-            target.to_string(),
-            json(before),
-            json(after),
-            after.summary().as_str(),
-            due(after)
+            target,
+            before,
+            after,
+            work.summary().as_str(),
+            due(work)
         ])?;
     Ok(())
 }
@@ -233,20 +240,15 @@ fn due(work: &Work) -> Option<i64> {
 fn insert_attempt(
     connection: &Connection,
     entry: EntryId,
-    target: &Target,
-    record: &AttemptRecord,
+    target: &str,
+    attempt: Attempt,
+    record: &str,
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO attempts (entry, target, replay, number, record) VALUES (?1, ?2, ?3, ?4, ?5)",
         )?
-        .execute(params![
-            entry.as_i64(),
-            target.to_string(),
-            record.attempt.replay,
-            record.attempt.number,
-            json(record)
-        ])?;
+        .execute(params![entry.as_i64(), target, attempt.replay, attempt.number, record])?;
     Ok(())
 }
 
