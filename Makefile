@@ -4,9 +4,10 @@
 #   make run ONCE=1                   the same, ends by itself; fails if any artifact did not arrive
 #   make run LISTEN=127.0.0.1:8081    where landfall listens, if 8080 is taken
 #   make run REGISTRY_PORT=5056       where the registry listens, if 5055 is taken
+#   make run-kubernetes               the same with resources in a Kubernetes API server; it takes the same settings
 
 .DEFAULT_GOAL := help
-.PHONY: help deps nginx kubernetes build run test check bench torture fuzz clean
+.PHONY: help deps nginx kubernetes build run run-kubernetes test check bench torture fuzz clean
 
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -27,7 +28,7 @@ export ONCE LISTEN REGISTRY_PORT
 PROGRAMS := docker-registry=docker-registry skopeo=skopeo openssl=openssl htpasswd=apache2-utils curl=curl cc=gcc
 
 help: ## List these targets.
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 deps: ## Install what is missing for run and test (Debian, Ubuntu); elsewhere, name it.
 	@packages=; programs=; \
@@ -101,6 +102,11 @@ build: ## Build landfall and the quick start, optimized.
 
 run: deps build ## Show landfall at work: a real registry, pushes, and what became of each. ONCE=1 ends by itself.
 	@$(TARGET)/release/quickstart
+
+run-kubernetes: deps kubernetes ## The same on Kubernetes: a real API server, and what kubectl shows. ONCE=1 ends by itself.
+	@echo "==> building (a few minutes the first time)"
+	@$(CARGO) build --release --locked -p landfall -p landfall-harness --bin landfall --bin kubernetes
+	@$(TARGET)/release/kubernetes
 
 test: deps kubernetes ## Run all tests, then the quick start once.
 	@if [ -n "$$LANDFALL_WITHOUT_TERRAFORM" ]; then \
