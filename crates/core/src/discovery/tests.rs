@@ -922,7 +922,7 @@ fn a_catalog_learns_what_somebody_else_saw() {
         ("unseen", seen(3)),
     ];
     let expected = expected.map(|(name, observation)| (tag(name), observation));
-    assert_eq!((ours.listed, ours.tags.clone()), (Some(at(8)), expected.into()));
+    assert_eq!((ours.listed, &ours.tags), (Some(at(8)), &expected.into()));
     // An older listing says nothing of what is known since.
     let mut theirs = Catalog::default();
     theirs.take_listing([], at(7));
