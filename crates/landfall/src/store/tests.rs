@@ -281,6 +281,44 @@ async fn a_catalog_comes_back_as_it_was_seen() {
 }
 
 #[tokio::test]
+async fn contents_without_a_tag_go_and_those_with_one_stay() {
+    let (_folder, store) = store();
+    let digest = |letter: char| Digest::parse(&format!("sha256:{}", letter.to_string().repeat(64))).unwrap();
+    let content = || Arc::new(Seen::Unusable(Unusable("no image".to_owned())));
+    let (app, tag) = ("example/app", Tag::parse("latest").unwrap());
+    let points_at = async |access: &str, letter| {
+        let (digest, seen) = (digest(letter), at(1));
+        let found = Some((Observation { digest, seen }, content()));
+        store.note_tag(app, access, &tag, found).await.unwrap();
+    };
+    let kept = async |access: &str| {
+        let catalog = store.catalog(app, access).await.unwrap();
+        let mut kept: Vec<_> = catalog.contents.into_keys().collect();
+        kept.sort_by(|one, other| one.as_str().cmp(other.as_str()));
+        kept
+    };
+    points_at("anonymous", 'a').await;
+    points_at("anonymous", 'b').await;
+    // What another one's tag points at is another one's, and stays.
+    points_at("Secret shop/x", 'a').await;
+    // More than go at once: images of single platforms, which no tag points at.
+    for number in 0..1_500 {
+        let child = Digest::parse(&format!("sha256:{number:064}")).unwrap();
+        store.note_content(app, "anonymous", &child, content()).await.unwrap();
+    }
+    assert_eq!(kept("anonymous").await.len(), 1_502);
+    let mut slices = 0;
+    for minute in 0..60 {
+        while store.prune(Retention::default(), at(60 * minute)).await.unwrap() {
+            slices += 1;
+        }
+    }
+    assert_eq!(kept("anonymous").await, [digest('b')]);
+    assert_eq!(kept("Secret shop/x").await, [digest('a')]);
+    assert_eq!(slices, 1);
+}
+
+#[tokio::test]
 async fn one_bad_write_does_not_take_its_neighbours_along() {
     let (_folder, store) = store();
     let bad = store.write(|writing| writing.connection.execute("INSERT INTO nowhere VALUES (1)", []));
