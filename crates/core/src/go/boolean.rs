@@ -1,24 +1,16 @@
 //! Reads truth values as Go's `strconv` does; it must not know what is true or false.
 
-use super::quote::quote;
-
-/// Why a text is no truth value, in Go's words.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("strconv.ParseBool: parsing {}: invalid syntax", quote(.text))]
-pub struct BoolError {
-    /// The whole text.
-    pub text: String,
-}
+use super::strconv::{Fault, NumError};
 
 /// Parses one of the twelve spellings that Go's `strconv.ParseBool` knows.
 ///
 /// # Errors
 /// For every other text, `yes` and `tRUE` among them; the error has Go's words.
-pub fn parse_bool(text: &str) -> Result<bool, BoolError> {
+pub fn parse_bool(text: &str) -> Result<bool, NumError> {
     match text {
         "1" | "t" | "T" | "TRUE" | "true" | "True" => Ok(true),
         "0" | "f" | "F" | "FALSE" | "false" | "False" => Ok(false),
-        _ => Err(BoolError { text: text.to_owned() }),
+        _ => Err(NumError::new("ParseBool", text, Fault::Syntax)),
     }
 }
 

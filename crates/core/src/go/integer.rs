@@ -1,32 +1,15 @@
 //! Reads whole numbers as Go's `strconv` does, with the prefixes and underscores of its source code; it must not know what is
 //! counted.
 
-use super::quote::quote;
-
-/// Why a text is no whole number, in Go's words.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum IntError {
-    /// The text has not the form of a number.
-    #[error("strconv.ParseInt: parsing {}: invalid syntax", quote(.text))]
-    Syntax {
-        /// The whole text.
-        text: String,
-    },
-    /// The number does not fit into 64 bits.
-    #[error("strconv.ParseInt: parsing {}: value out of range", quote(.text))]
-    Range {
-        /// The whole text.
-        text: String,
-    },
-}
+use super::strconv::{Fault, NumError};
 
 /// Parses `8082`, `0x1f92`, `0o17`, `017`, `0b101` or `1_000`, with or without a sign, as `strconv.ParseInt` does with base 0.
 ///
 /// # Errors
 /// Whenever Go refuses the text; the error has Go's words.
-pub fn parse_int(text: &str) -> Result<i64, IntError> {
-    let syntax = || IntError::Syntax { text: text.to_owned() };
-    let range = || IntError::Range { text: text.to_owned() };
+pub fn parse_int(text: &str) -> Result<i64, NumError> {
+    let syntax = || NumError::new("ParseInt", text, Fault::Syntax);
+    let range = || NumError::new("ParseInt", text, Fault::Range);
     let (negative, unsigned) = match text.strip_prefix('-') {
         Some(unsigned) => (true, unsigned),
         None => (false, text.strip_prefix('+').unwrap_or(text)),

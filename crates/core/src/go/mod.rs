@@ -6,6 +6,7 @@ pub mod integer;
 pub mod printable;
 pub mod quote;
 pub mod regexp;
+pub mod strconv;
 mod tables;
 pub mod template;
 pub mod url;

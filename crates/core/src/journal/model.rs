@@ -46,10 +46,12 @@
 //! | restated: an attempt before its time counts | 8 |
 //! | restated: retention removes waiting or unmatched entries | 9 |
 
+mod calm;
 mod chance;
 mod ledger;
 mod process;
 mod refresh;
+mod steps;
 mod surroundings;
 mod witness;
 
@@ -60,13 +62,12 @@ use jiff::Timestamp;
 
 use self::chance::Chance;
 use self::ledger::Ledger;
-use self::process::{End, Process};
+use self::process::Process;
 use self::refresh::Refresh;
-use self::surroundings::{Nature, Sent, Surroundings, TARGETS, TargetNo};
-use self::witness::{Broken, Witness, hold};
-use super::{Backoff, EntryId, Retention, RetryPolicy};
+use self::surroundings::{Surroundings, TARGETS, TargetNo};
+use self::witness::{Broken, Witness};
+use super::{Backoff, Retention, RetryPolicy};
 use crate::matcher::{Index, IndexBuilder};
-use crate::refresh::{Extent, Occasion};
 use crate::target::Target;
 
 /// Schedules of a run that nobody asked to be longer.
@@ -123,180 +124,6 @@ impl World {
             builder.build()
         })
     }
-
-    /// The disk is full.
-    fn commit_fails(&mut self) -> bool {
-        !self.calm && self.chance.one_in(10)
-    }
-
-    /// Anything that can happen, once. Returns what it was.
-    fn happen(&mut self) -> Result<&'static str, Broken> {
-        if self.process.is_none() && self.chance.one_in(8) {
-            self.start()?;
-            return Ok("a process begins");
-        }
-        let (messages, entries) = (self.around.messages.len(), self.ledger.entries.len());
-        let process = self.process.as_ref();
-        let (refreshes, connections) = process.map_or((0, 0), |it| (it.refreshes.len(), it.connections.len()));
-        Ok(match self.chance.below(100) {
-            0..10 => {
-                self.around.announce(&mut self.chance);
-                "a push is announced"
-            }
-            10 => {
-                self.around.push_silently(&mut self.chance);
-                "a push is not announced"
-            }
-            11..25 if messages > 0 => {
-                let message = self.chance.below(messages);
-                let again = self.around.messages[message].sent == Sent::Answered && self.chance.one_in(4);
-                if self.around.messages[message].sent == Sent::Pending || again {
-                    self.post(message);
-                }
-                "a sender posts"
-            }
-            25..32 => {
-                self.commit_arrivals()?;
-                "arrivals are written"
-            }
-            32..38 => {
-                self.answer()?;
-                "answers are sent"
-            }
-            38 if connections > 0 => {
-                let place = self.chance.below(connections);
-                self.hang_up(place);
-                "a sender hangs up"
-            }
-            39..45 => {
-                self.match_arrivals();
-                "arrivals are matched"
-            }
-            45..50 => {
-                self.commit_matched()?;
-                "matches are written"
-            }
-            50..58 => {
-                self.tick()?;
-                "the plan is looked at"
-            }
-            58..81 if refreshes > 0 => {
-                let place = self.chance.below(refreshes);
-                self.advance(place)?;
-                "a refresh goes on"
-            }
-            97..100 if !self.zombies.is_empty() => {
-                let place = self.chance.below(self.zombies.len());
-                self.advance_zombie(place)?;
-                "a refresh of an earlier process goes on"
-            }
-            81..90 => self.pass_time()?,
-            90 if entries > 0 => {
-                let entry = *self
-                    .ledger
-                    .entries
-                    .keys()
-                    .nth(self.chance.below(entries))
-                    .expect("an entry");
-                self.replay(entry);
-                "an entry is replayed"
-            }
-            91 => {
-                self.around.registry.down = !self.around.registry.down;
-                "the registry goes down or comes up"
-            }
-            92..94 => {
-                self.create_or_delete();
-                "a target is created or deleted"
-            }
-            94 => {
-                self.prune()?;
-                "old entries are let go"
-            }
-            95 => {
-                self.request();
-                "a refresh is asked for"
-            }
-            96 => {
-                let end = if self.chance.one_in(2) {
-                    End::Died
-                } else {
-                    End::TakenOver
-                };
-                self.kill(end);
-                "the process ends"
-            }
-            _ => "nothing",
-        })
-    }
-
-    fn pass_time(&mut self) -> Result<&'static str, Broken> {
-        const HOUR: i64 = 3_600_000;
-        let what = self.chance.below(20);
-        if what < 2 {
-            // Every wish wakes the loop that looks at the plan, so it has looked when the clock jumps.
-            self.tick()?;
-        }
-        let clock = &mut self.around.clock;
-        Ok(match what {
-            0 => {
-                clock.offset += self.chance.millis(1, 5 * HOUR);
-                "the clock jumps forward"
-            }
-            1 => {
-                self.witness.clock_set_back();
-                let most = if self.chance.one_in(2) { 5 * HOUR } else { 600_000 };
-                clock.offset -= self.chance.millis(1, most);
-                self.ledger.written = true;
-                "the clock jumps back"
-            }
-            2..8 => {
-                clock.elapsed += self.chance.millis(1_000, 120_000);
-                "minutes pass"
-            }
-            _ => {
-                clock.elapsed += self.chance.millis(1, 3_000);
-                "a moment passes"
-            }
-        })
-    }
-
-    /// `reconfigure.rs`: a target comes, or goes with its status.
-    fn create_or_delete(&mut self) {
-        let (target, now) = (self.chance.below(TARGETS.len()), self.now());
-        let deleted = self.around.living.remove(&target).is_some();
-        if deleted {
-            self.ledger.kept.remove(&target);
-        } else {
-            self.around.create(target);
-        }
-        let Some(process) = &mut self.process else { return };
-        let name = &self.targets[target];
-        if deleted {
-            process.plan.forget(name);
-            process.plan.wish(name, Extent::Hinted, now);
-        } else {
-            process.plan.wish(name, Extent::Full(Occasion::SpecChanged), now);
-        }
-    }
-
-    fn request(&mut self) {
-        let (target, now) = (self.chance.below(TARGETS.len()), self.now());
-        if let (Some(process), true) = (&mut self.process, self.around.living.contains_key(&target)) {
-            process
-                .plan
-                .wish(&self.targets[target], Extent::Full(Occasion::Requested), now);
-        }
-    }
-
-    fn prune(&mut self) -> Result<(), Broken> {
-        if self.process.is_none() || self.commit_fails() {
-            return Ok(());
-        }
-        let (before, now) = (self.ledger.clone(), self.now());
-        self.ledger.prune(&self.retention, now);
-        self.witness.pruned(&before, &self.ledger, &self.retention, now)
-    }
 }
 
 /// Patience as it is by default, or so little that it often runs out.
@@ -330,80 +157,6 @@ fn retention(chance: &mut Chance) -> Retention {
 }
 
 impl World {
-    /// Nothing bad happens any more: everything comes to an end, in bounded time.
-    fn come_to_rest(&mut self) -> Result<(), Broken> {
-        // Every attempt there is, and once more because of a clock that was set back; half as long again for the stride.
-        let attempts = self.policy.failed.attempts + self.policy.not_visible.attempts + 1;
-        let most = self.policy.longest_delay() * attempts * 3 / 2;
-        let most = self.around.clock.elapsed + i64::try_from(most.as_millis()).expect("some hours") + HIDDEN;
-        let stride = i64::try_from(self.policy.longest_delay().as_millis() / 4).expect("some minutes");
-        loop {
-            self.do_what_is_due()?;
-            self.check()?;
-            let complete = |target: &TargetNo| self.ledger.kept.get(target).is_some_and(|kept| kept.complete);
-            let mut healthy = self
-                .around
-                .living
-                .keys()
-                .filter(|target| TARGETS[**target].nature == Nature::Healthy);
-            // A target that the registry refuses is looked at as a whole again and again: no reason to wait.
-            if healthy.all(complete) && self.ledger.work.values().all(|row| row.work.is_finished()) {
-                return Ok(());
-            }
-            let next = self.process.as_ref().and_then(|process| process.plan.next_due());
-            let Some(due) = next else { return Ok(()) };
-            let wait = due.duration_since(self.now()).as_millis();
-            // Not at every single due, of which there are many: what is due together is done together.
-            self.around.clock.elapsed += i64::try_from(wait).unwrap_or(i64::MAX / 4).max(stride) + 1;
-            hold!(
-                self.around.clock.elapsed <= most,
-                "2: something waits forever; {}",
-                self.line()
-            );
-        }
-    }
-
-    fn do_what_is_due(&mut self) -> Result<(), Broken> {
-        for _ in 0..1_000 {
-            if self.process.is_none() {
-                self.start()?;
-            }
-            for message in 0..self.around.messages.len() {
-                if self.around.messages[message].sent == Sent::Pending {
-                    self.post(message);
-                }
-            }
-            self.commit_arrivals()?;
-            self.answer()?;
-            self.match_arrivals();
-            self.commit_matched()?;
-            while !self.zombies.is_empty() {
-                self.advance_zombie(0)?;
-            }
-            self.tick()?;
-            let busy = |world: &Self| world.process.as_ref().map_or(0, |process| process.refreshes.len());
-            if busy(self) == 0 && self.ledger.unmatched(1).is_empty() {
-                return Ok(());
-            }
-            while busy(self) > 0 {
-                self.advance(0)?;
-            }
-        }
-        Err("2: the same is done again and again without an end".to_owned())
-    }
-
-    /// People take up again what was given up: now only what cannot work may fail.
-    fn replay_the_dead(&mut self) {
-        let ids: Vec<EntryId> = self.ledger.entries.keys().copied().collect();
-        for id in ids
-            .into_iter()
-            .filter(|id| self.ledger.is_dead(*id))
-            .collect::<Vec<_>>()
-        {
-            self.replay(id);
-        }
-    }
-
     fn live(&mut self, steps: usize, mut tell: impl FnMut(&Self, &str)) -> Result<(), Broken> {
         self.start()?;
         for _ in 0..steps {

@@ -1,8 +1,9 @@
 //! Reads numbers, characters and texts as Go's source code has them; it must not know what they are for.
 
 use super::{ParseError, Parser};
-use crate::go::integer::{IntError, parse_int};
+use crate::go::integer::parse_int;
 use crate::go::quote::quote;
+use crate::go::strconv::Fault;
 use crate::go::template::item::{Item, Kind};
 use crate::go::template::node::Number;
 
@@ -17,7 +18,7 @@ impl Parser<'_> {
         }
         match parse_int(text) {
             Ok(number) => return Ok(Number::Int(number)),
-            Err(IntError::Range { .. }) if fits_unsigned(text) => return Ok(Number::TooLarge),
+            Err(error) if error.fault == Fault::Range && fits_unsigned(text) => return Ok(Number::TooLarge),
             Err(_) => {}
         }
         match float(text) {
