@@ -81,7 +81,7 @@ fn a_database_that_is_away_is_said_and_recovers_by_itself() {
 fn a_url_that_is_none_ends_the_start_and_is_not_repeated() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("url");
-    std::fs::write(&file, "postgres://me:s3cret?x@db/landfall").unwrap();
+    std::fs::write(&file, "postgres://me:s3cret@db:s3/landfall").unwrap();
     let run = |args: &[&str]| {
         let mut command = Command::new(BINARY);
         command
@@ -93,7 +93,7 @@ fn a_url_that_is_none_ends_the_start_and_is_not_repeated() {
     };
     let file = file.to_str().unwrap();
     for args in [
-        &["--journal=postgres://me:s3cret?x@db/landfall"][..],
+        &["--journal=postgres://me:s3cret@db:s3/landfall"][..],
         &["--journal-file", file],
         &["--journal=postgres://me:s3cret@db/landfall", "--journal-file", file],
         // A database that refuses is not waited for.

@@ -136,13 +136,13 @@ pub(super) fn understand(program: Program, typed: &[OsString]) -> Result<Underst
         notes.push("words that are no flags have no effect".to_owned());
     }
     let flags = Flags::from_arg_matches(&matches).map_err(|error| UsageError(pflag::words(&error)))?;
-    if matches.value_source("data_dir") == Some(ValueSource::DefaultValue) {
+    let enable_webhook = matches.try_get_one(ENABLE_WEBHOOK).ok().flatten().copied();
+    let config = flags.meaning(program, enable_webhook.unwrap_or_default())?;
+    if config.journal.is_none() && matches.value_source("data_dir") == Some(ValueSource::DefaultValue) {
         notes.push(format!(
             "the journal is in {DATA_DIR} and ends with the pod; mount a volume, and name it by --data-dir or LANDFALL_DATA_DIR"
         ));
     }
-    let enable_webhook = matches.try_get_one(ENABLE_WEBHOOK).ok().flatten().copied();
-    let config = flags.meaning(program, enable_webhook.unwrap_or_default())?;
     if config.listen.is_none() {
         notes.push("the webhook door stays closed: --enable-webhook, or ENABLE_WEBHOOK=true, opens it".to_owned());
     }

@@ -195,7 +195,8 @@ mod tests {
             ("", BadUrl::Unreadable),
             ("host=db password=s3cret", BadUrl::Unreadable),
             ("mysql://db/x", BadUrl::Unreadable),
-            ("postgres://me:s3cret?x@db/x", BadUrl::Unreadable),
+            ("postgres://me:s3cret@db:s3/x", BadUrl::Unreadable),
+            ("postgres://db/x?s3cret=1", BadUrl::Unreadable),
             ("postgres://db/x?sslmode=sometimes", BadUrl::SslMode),
             (
                 "postgres://db/x?sslmode=verify-full&sslrootcert=",
