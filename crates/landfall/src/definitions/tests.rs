@@ -75,6 +75,16 @@ fn samples(kind: &str) -> Vec<Value> {
         "Warehouse" => ("subscriptions", "name"),
         _ => ("webhookReceivers", "name"),
     };
+    // Texts of which the schema says only in words what they may be.
+    for (field, operator) in [
+        ("labelSelector/matchExpressions", "In"),
+        ("indexSelector/matchIndices", "Equals"),
+    ] {
+        let place = format!("/spec/{list}/0/generic/actions/0/targetSelectionCriteria/0/{field}/0/operator");
+        if let Some(text) = whole.pointer_mut(&place) {
+            *text = json!(operator);
+        }
+    }
     let item = whole["spec"][list][0].as_object().unwrap().clone();
     let alternatives = item.keys().filter(|key| *key != shared);
     alternatives

@@ -150,15 +150,16 @@ mod tests {
     fn where_there_is_no_room_whoever_logs_waits_and_nothing_is_lost() {
         let ((told, written), (go_on, may_go_on)) = (channel(), channel());
         let lines = Lines::start(Slow { told, may_go_on }).unwrap();
-        let line = [b'x'; ROOM / 4];
+        let line = vec![b'x'; ROOM / 4];
+        let length = line.len();
         let all = 32;
         let logging = {
             let lines = lines.clone();
             thread::spawn(move || (0..all).for_each(|_| lines.make_writer().write_all(&line).unwrap()))
         };
         let mut total = 0;
-        while total < all * line.len() {
-            let most = ROOM + line.len();
+        while total < all * length {
+            let most = ROOM + length;
             let piece = written.recv().unwrap().len();
             assert!(piece <= most, "{piece} bytes waited, and {most} may");
             total += piece;
@@ -166,6 +167,6 @@ mod tests {
         }
         logging.join().unwrap();
         lines.flush();
-        assert_eq!(total, all * line.len());
+        assert_eq!(total, all * length);
     }
 }
