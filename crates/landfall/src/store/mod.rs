@@ -200,6 +200,16 @@ impl Store {
         ask!(self, next_turn())
     }
 
+    /// When the turn of the first entry comes that any process is still to match.
+    pub async fn first_turn(&self) -> Result<Option<Timestamp>, StoreError> {
+        ask!(self, first_turn())
+    }
+
+    /// Brings all turns that are still to come forward, so that the first one comes at `first`; never puts one off.
+    pub async fn bring_turns_forward(&self, first: Timestamp) -> Result<(), StoreError> {
+        ask!(self, bring_turns_forward(first))
+    }
+
     /// Writes what matching found, together with the work that follows from it. What is matched already stays as it is.
     pub async fn plan(&self, planned: Vec<Matched>, now: Timestamp) -> Result<(), StoreError> {
         ask!(self, plan(planned, now))

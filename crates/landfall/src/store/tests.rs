@@ -423,28 +423,30 @@ async fn paced(store: &Store, pace: Option<Pace>, received: Timestamp, tag: &str
 #[tokio::test]
 async fn a_pace_does_not_follow_a_clock_that_was_wrong() {
     let pace = Pace::new(60, SignedDuration::from_hours(1), 1);
-    let (_folder, store) = store();
-    let waits_until = async |id| store.entry(id).await.unwrap().unwrap().entry.waits_until;
-    // Two deliveries of a time that is an hour ahead, the first of which is matched.
-    let first = paced(&store, pace, at(3600), "1.0.0").await;
-    planned(&store, first, at(3600)).await;
-    let second = paced(&store, pace, at(3601), "1.0.1").await;
-    assert_eq!(waits_until(second).await, Some(at(3660)));
-    store
-        .bring_turns_forward(SignedDuration::from_secs(3600))
-        .await
-        .unwrap();
-    assert_eq!(store.next_turn().await.unwrap(), Some(at(60)));
-    // Who comes then queues behind what waits, and not behind what is done.
-    let third = paced(&store, pace, at(3), "1.0.2").await;
-    assert_eq!(waits_until(third).await, Some(at(120)));
-    for (id, second) in [(second, 60), (third, 120)] {
-        planned(&store, id, at(second)).await;
+    for place in Place::all() {
+        let store = place.open().await;
+        let waits_until = async |id| store.entry(id).await.unwrap().unwrap().entry.waits_until;
+        // Two deliveries of a time that is an hour ahead, the first of which is matched.
+        let first = paced(&store, pace, at(3600), "1.0.0").await;
+        planned(&store, first, at(3600)).await;
+        let second = paced(&store, pace, at(3601), "1.0.1").await;
+        assert_eq!(waits_until(second).await, Some(at(3660)));
+        // Whoever asks twice has brought nothing forward twice, and what is sooner stays so.
+        for wanted in [60, 60, 90] {
+            store.bring_turns_forward(at(wanted)).await.unwrap();
+            assert_eq!(store.first_turn().await.unwrap(), Some(at(60)));
+        }
+        // Who comes then queues behind what waits, and not behind what is done.
+        let third = paced(&store, pace, at(3), "1.0.2").await;
+        assert_eq!(waits_until(third).await, Some(at(120)));
+        for (id, second) in [(second, 60), (third, 120)] {
+            planned(&store, id, at(second)).await;
+        }
+        let fourth = paced(&store, pace, at(121), "1.0.3").await;
+        assert_eq!(waits_until(fourth).await, Some(at(180)));
+        planned(&store, fourth, at(180)).await;
+        // After a quiet time nothing has to wait, whatever was given out for later.
+        let fifth = paced(&store, pace, at(600), "1.0.4").await;
+        assert_eq!(waits_until(fifth).await, None);
     }
-    let fourth = paced(&store, pace, at(121), "1.0.3").await;
-    assert_eq!(waits_until(fourth).await, Some(at(180)));
-    planned(&store, fourth, at(180)).await;
-    // After a quiet time nothing has to wait, whatever was given out for later.
-    let fifth = paced(&store, pace, at(600), "1.0.4").await;
-    assert_eq!(waits_until(fifth).await, None);
 }

@@ -181,10 +181,15 @@ mod tests {
     #[test]
     fn texts_without_escapes_are_pieces_of_the_body() {
         let value = Value::parse(br#"{"plain":"text","esc\u0061ped":"t\u0065xt"}"#).unwrap();
-        let Value::Object(fields) = value else { panic!("{value:?}") };
+        let Value::Object(fields) = value else {
+            panic!("{value:?}")
+        };
         let borrowed = fields.iter().map(|(name, value)| {
             let is_borrowed = |text: &Cow<'_, str>| matches!(text, Cow::Borrowed(_));
-            (is_borrowed(name), matches!(value, Value::String(text) if is_borrowed(text)))
+            (
+                is_borrowed(name),
+                matches!(value, Value::String(text) if is_borrowed(text)),
+            )
         });
         assert_eq!(borrowed.collect::<Vec<_>>(), [(true, true), (false, false)]);
     }

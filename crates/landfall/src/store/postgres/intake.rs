@@ -58,8 +58,9 @@ pub(super) async fn write(
     let both = async { tokio::try_join!(client.batch_execute("BEGIN"), client.query(known, &wanted)) };
     let ((), known) = patiently(both).await?;
     let mut memory = Memory::of(&known)?;
-    if jobs.iter().any(|job| job.entry.pace.is_some()) {
-        memory.last_slot = last_slot(link).await?;
+    let paced = jobs.iter().filter(|job| job.entry.pace.is_some());
+    if let Some(now) = paced.map(|job| job.entry.received).max() {
+        memory.last_slot = last_slot(link, now).await?;
     }
     let mut columns = Columns::default();
     let acceptances = jobs.iter().map(|job| columns.add(job, ids, &mut memory)).collect();
@@ -103,14 +104,18 @@ fn reports(contents: &Recorded) -> &[NewReport] {
     }
 }
 
-/// The last place in time that was given out. Until this transaction ends, nobody else gives one out.
-async fn last_slot(link: &mut Link) -> Result<Option<Timestamp>, Failure> {
+/// The last place in time that somebody waits for. Where nobody waits, it is the last one that has come: what lies ahead then
+/// was given out by a clock that has been set back since. Until this transaction ends, nobody else gives one out.
+async fn last_slot(link: &mut Link, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
     link.query(
         "SELECT pg_advisory_xact_lock($1, $2)",
         &[&locks::LANDFALL, &locks::PACE],
     )
     .await?;
-    let rows = link.query("SELECT max(slot) FROM entries WHERE slot > 0", &[]).await?;
+    let sql = "SELECT coalesce(
+                 (SELECT max(slot) FROM entries WHERE verdict = 'accepted' AND matched IS NULL AND slot > 0),
+                 (SELECT max(slot) FROM entries WHERE slot > 0 AND slot <= $1))";
+    let rows = link.query(sql, &[&now.as_millisecond()]).await?;
     let last: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
     Ok(last.map(time))
 }
