@@ -6,6 +6,7 @@ mod effect;
 mod settle;
 mod sharing;
 mod slots;
+mod turns;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -165,28 +166,6 @@ impl Pipeline {
             }
             self.match_batch(unmatched).await;
         }
-    }
-
-    /// Entries whose turn comes by this time are matched now: all of them, once nothing limits their pace any more.
-    fn turns_until(&self) -> Timestamp {
-        self.rules.pace.map_or(Timestamp::MAX, |_| now())
-    }
-
-    /// When the turn of the next entry comes. At an even pace none has to wait for longer than one space: where the first one
-    /// would, the clock was set back, and all of them come forward.
-    async fn next_turn(&self) -> Option<Timestamp> {
-        let next = self.persist("entries to be matched", || self.store.next_turn()).await?;
-        let credible = self.rules.pace?.credible(next, 1, now());
-        if credible < next {
-            let by = next.duration_since(credible);
-            tracing::warn!(
-                seconds = by.as_secs(),
-                "the clock was set back; what waits for its turn comes forward by as much"
-            );
-            self.persist("the turns of entries", || self.store.bring_turns_forward(by))
-                .await;
-        }
-        Some(credible)
     }
 
     async fn match_batch(&self, unmatched: Vec<Unmatched>) {

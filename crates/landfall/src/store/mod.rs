@@ -200,9 +200,14 @@ impl Store {
         ask!(self, next_turn())
     }
 
-    /// Brings the turns of the entries that this process is still to match forward, by as much as the clock was set back.
-    pub async fn bring_turns_forward(&self, by: SignedDuration) -> Result<(), StoreError> {
-        ask!(self, bring_turns_forward(by))
+    /// When the turn of the first entry comes that any process is still to match.
+    pub async fn first_turn(&self) -> Result<Option<Timestamp>, StoreError> {
+        ask!(self, first_turn())
+    }
+
+    /// Brings all turns that are still to come forward, so that the first one comes at `first`; never puts one off.
+    pub async fn bring_turns_forward(&self, first: Timestamp) -> Result<(), StoreError> {
+        ask!(self, bring_turns_forward(first))
     }
 
     /// Writes what matching found, together with the work that follows from it. What is matched already stays as it is.

@@ -9,6 +9,7 @@ use tokio_postgres::Row;
 use super::super::{Entry, EntryFilter, Matched, StoreError, Unmatched, WholeEntry};
 use super::Store;
 use super::link::{Failure, Link};
+use super::locks;
 use super::rows::{json, parsed, time};
 use super::work;
 
@@ -27,13 +28,17 @@ impl Store {
         link.end(read)
     }
 
-    /// Brings the turns of this process's entries that wait for theirs forward, by as much as the clock was set back.
-    pub async fn bring_turns_forward(&self, by: SignedDuration) -> Result<(), StoreError> {
-        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        let sql = "UPDATE entries SET slot = greatest(1, slot - $2)
-                   WHERE replica = $1 AND verdict = 'accepted' AND matched IS NULL AND slot > 0";
+    /// When the turn of the first entry comes that any process is still to match.
+    pub async fn first_turn(&self) -> Result<Option<Timestamp>, StoreError> {
         let mut link = self.link().await?;
-        let written = link.execute(sql, &[&self.replica(), &by]).await.map(drop);
+        let read = first_turn(&mut link).await;
+        link.end(read)
+    }
+
+    /// Brings all turns that are still to come forward, so that the first one comes at `first`; never puts one off.
+    pub async fn bring_turns_forward(&self, first: Timestamp) -> Result<(), StoreError> {
+        let mut link = self.link().await?;
+        let written = bring_turns_forward(&mut link, first).await;
         link.end(written)
     }
 
@@ -88,6 +93,29 @@ async fn next_turn(link: &mut Link, replica: i64) -> Result<Option<Timestamp>, F
     let rows = link.query(sql, &[&replica]).await?;
     let slot: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
     Ok(slot.map(time))
+}
+
+async fn first_turn(link: &mut Link) -> Result<Option<Timestamp>, Failure> {
+    let sql = "SELECT min(slot) FROM entries WHERE verdict = 'accepted' AND matched IS NULL AND slot > 0";
+    let rows = link.query(sql, &[]).await?;
+    let slot: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
+    Ok(slot.map(time))
+}
+
+/// While it lasts, nobody gives turns out, and nobody else brings them forward as well.
+async fn bring_turns_forward(link: &mut Link, first: Timestamp) -> Result<(), Failure> {
+    link.begin().await?;
+    link.query(
+        "SELECT pg_advisory_xact_lock($1, $2)",
+        &[&locks::LANDFALL, &locks::PACE],
+    )
+    .await?;
+    let sql = "UPDATE entries SET slot = greatest(1, slot - early.by)
+               FROM (SELECT greatest(0, min(slot) - $1::bigint) AS by FROM entries
+                     WHERE verdict = 'accepted' AND matched IS NULL AND slot > 0) AS early
+               WHERE verdict = 'accepted' AND matched IS NULL AND slot > 0";
+    link.query(sql, &[&first.as_millisecond()]).await?;
+    link.commit().await
 }
 
 /// Of those that somebody else has matched meanwhile, nothing is written.

@@ -58,8 +58,9 @@ pub(super) async fn write(
     let both = async { tokio::try_join!(client.batch_execute("BEGIN"), client.query(known, &wanted)) };
     let ((), known) = patiently(both).await?;
     let mut memory = Memory::of(&known)?;
-    if let Some(paced) = jobs.iter().find(|job| job.entry.pace.is_some()) {
-        memory.last_slot = last_slot(link, paced.entry.received).await?;
+    let paced = jobs.iter().filter(|job| job.entry.pace.is_some());
+    if let Some(now) = paced.map(|job| job.entry.received).max() {
+        memory.last_slot = last_slot(link, now).await?;
     }
     let mut columns = Columns::default();
     let acceptances = jobs.iter().map(|job| columns.add(job, ids, &mut memory)).collect();
@@ -105,8 +106,8 @@ fn reports(contents: &Recorded) -> &[NewReport] {
     }
 }
 
-/// The place in time of the last one that waits, or, where none waits, of the last that has come: what lies ahead then was
-/// given out by a clock that has been set back since. Until this transaction ends, nobody else gives one out.
+/// The last place in time that somebody waits for. Where nobody waits, it is the last one that has come: what lies ahead then
+/// was given out by a clock that has been set back since. Until this transaction ends, nobody else gives one out.
 async fn last_slot(link: &mut Link, now: Timestamp) -> Result<Option<Timestamp>, Failure> {
     link.query(
         "SELECT pg_advisory_xact_lock($1, $2)",
@@ -114,8 +115,8 @@ async fn last_slot(link: &mut Link, now: Timestamp) -> Result<Option<Timestamp>,
     )
     .await?;
     let sql = "SELECT coalesce(
-                   (SELECT max(slot) FROM entries WHERE verdict = 'accepted' AND matched IS NULL AND slot > 0),
-                   (SELECT max(slot) FROM entries WHERE slot > 0 AND slot <= $1))";
+                 (SELECT max(slot) FROM entries WHERE verdict = 'accepted' AND matched IS NULL AND slot > 0),
+                 (SELECT max(slot) FROM entries WHERE slot > 0 AND slot <= $1))";
     let rows = link.query(sql, &[&now.as_millisecond()]).await?;
     let last: Option<i64> = rows.first().map(|row| row.try_get(0)).transpose()?.flatten();
     Ok(last.map(time))

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use landfall_core::event::Event;
 use landfall_core::journal::{DedupeKey, EntryId, Lasting, Verdict};
 use landfall_core::matcher::Explanation;
@@ -194,16 +194,23 @@ impl Store {
         .await
     }
 
-    /// Brings the turns of all entries that wait for theirs forward, by as much as the clock was set back.
-    pub async fn bring_turns_forward(&self, by: SignedDuration) -> Result<(), StoreError> {
-        let by = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+    /// When the turn of the first entry comes that waits for its turn.
+    pub async fn first_turn(&self) -> Result<Option<Timestamp>, StoreError> {
+        self.next_turn().await
+    }
+
+    /// Brings all turns that are still to come forward, so that the first one comes at `first`; never puts one off.
+    pub async fn bring_turns_forward(&self, first: Timestamp) -> Result<(), StoreError> {
         self.write(move |writing| {
             writing
                 .connection
                 .prepare_cached(
-                    "UPDATE entries SET slot = max(1, slot - ?1) WHERE verdict = 'accepted' AND matched IS NULL AND slot > 0",
+                    "WITH early AS (SELECT max(0, min(slot) - ?1) AS by FROM entries INDEXED BY entries_unmatched
+                                    WHERE verdict = 'accepted' AND matched IS NULL AND slot > 0)
+                     UPDATE entries SET slot = max(1, slot - (SELECT by FROM early))
+                     WHERE verdict = 'accepted' AND matched IS NULL AND slot > 0",
                 )?
-                .execute([by])
+                .execute([first.as_millisecond()])
                 .map(drop)
         })
         .await
