@@ -61,7 +61,7 @@ pub enum RegexpError {
         /// Length of the expression in bytes.
         bytes: usize,
     },
-    /// The compiled expression would take more than [`MAX_COMPILED_BYTES`], or compiling it too long.
+    /// The compiled expression would take more than [`MAX_COMPILED_BYTES`], or than it may where it is used.
     #[error("error parsing regexp: expression too large: its repetitions or character classes take too much memory")]
     TooLarge,
 }
