@@ -5,10 +5,12 @@
 //! `\d`, `\w`, `\s`, `\b` differ. So the expression is parsed as Go parses it (`translate`) and written anew, with
 //! every character class and assertion spelled out, for the crate that does the searching in linear time.
 //!
-//! Known differences: expressions over [`MAX_PATTERN_BYTES`] or [`MAX_COMPILED_BYTES`] are refused, and so are more than
-//! a hundred nested repetitions, sequences and alternations (plain groups may nest as in Go). Go's tables are those of
-//! Unicode 15.0: `(?i)` here also pairs the few letters that got a counterpart in another case later, and U+1171E, which
-//! changed its category, is in `Mc` and no more in `Mn`.
+//! Known differences: expressions over [`MAX_PATTERN_BYTES`] or [`MAX_COMPILED_BYTES`] are refused, and before they are
+//! compiled those whose repetitions make more than a thousand copies of a large Unicode class, or that name more than 256
+//! such classes (64 where case does not count), or take as much otherwise. So are more than a hundred nested repetitions,
+//! sequences and alternations (plain groups may nest as in Go). Go's tables are those of Unicode 15.0: `(?i)` here also
+//! pairs the few letters that got a counterpart in another case later, and U+1171E, which changed its category, is in `Mc`
+//! and no more in `Mn`.
 
 mod atoms;
 mod class;

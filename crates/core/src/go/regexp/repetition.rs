@@ -100,8 +100,11 @@ impl Translator<'_> {
         } else {
             times.max(1).saturating_mul(last.shape.repeats)
         };
+        // Where there is no end, the last copy goes round.
+        let copies = count.most.unwrap_or(count.least.max(1));
         last.shape = Shape {
             repeats,
+            weight: last.shape.weight.saturating_mul(copies.into()),
             ..last.shape.one_level_up()
         };
         let atom = *last;

@@ -13,15 +13,18 @@ pub(super) struct Shape {
     pub(super) depth: u32,
     /// The largest product of nested counts within.
     pub(super) repeats: u32,
+    /// About how many states it takes once compiled, where every repetition is a copy.
+    pub(super) weight: u64,
 }
 
 impl Shape {
-    pub(super) fn leaf(literal: Option<Case>) -> Self {
+    pub(super) fn leaf(literal: Option<Case>, weight: u64) -> Self {
         Self {
             literal,
             height: 1,
             depth: 1,
             repeats: 1,
+            weight,
         }
     }
 
@@ -63,7 +66,15 @@ impl Row {
             height: before.height.max(part.height),
             depth: before.depth.max(part.depth),
             repeats: before.repeats.max(part.repeats),
+            weight: before.weight.saturating_add(part.weight),
         });
+    }
+
+    /// The last part grows by what is the same node for Go.
+    fn join(&mut self, part: Shape) {
+        if let Some(row) = self.joined.as_mut().or(self.only.as_mut()) {
+            row.weight = row.weight.saturating_add(part.weight);
+        }
     }
 
     fn last_literal(&self) -> Option<Case> {
@@ -75,7 +86,7 @@ impl Row {
         match (self.joined, self.only) {
             (Some(joined), _) => joined.one_level_up(),
             (None, Some(only)) => only,
-            (None, None) => Shape::leaf(None),
+            (None, None) => Shape::leaf(None, 0),
         }
     }
 }
@@ -109,8 +120,9 @@ impl Group {
     fn settle_last(&mut self) {
         let Some(last) = self.last.take() else { return };
         let joins_its_neighbour = last.shape.literal.is_some() && self.sequence.last_literal() == last.shape.literal;
-        if !joins_its_neighbour {
-            self.sequence.add(last.shape);
+        match joins_its_neighbour {
+            true => self.sequence.join(last.shape),
+            false => self.sequence.add(last.shape),
         }
     }
 

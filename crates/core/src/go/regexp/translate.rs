@@ -11,6 +11,17 @@ const MAX_HEIGHT: u32 = 1000;
 /// How deep repetitions, sequences and alternations may nest here. The crate `regex` compiles them by recursion, and a
 /// thread of 2 MiB must suffice for that in a build without optimization.
 const MAX_DEPTH: u32 = 100;
+/// How many states an expression may take by our estimate: a thousand copies of a large Unicode class. Compiling it takes
+/// time by that number, and whoever subscribes decides it.
+const MAX_WEIGHT: u64 = 320_000;
+/// About how many states a Unicode class takes, a large one as `\pL`.
+const TABLE_WEIGHT: u64 = 300;
+/// About how many a few ranges take, most of whose characters have several bytes.
+const RANGES_WEIGHT: u64 = 10;
+/// How many Unicode classes an expression may name. Each is computed anew, repeated or not.
+const MAX_TABLES: usize = 256;
+/// How many times as long that takes where upper and lower case are the same.
+const CASE_FACTOR: usize = 4;
 
 /// The translation of `pattern`.
 pub(super) fn translate(pattern: &str) -> Result<String, RegexpError> {
@@ -25,6 +36,7 @@ pub(super) fn translate(pattern: &str) -> Result<String, RegexpError> {
         group: Group::default(),
         outer: Vec::new(),
         last_repeat: None,
+        tables: 0,
         output: String::with_capacity(pattern.len() * 2),
     };
     while let Some(next) = translator.peek() {
@@ -35,7 +47,10 @@ pub(super) fn translate(pattern: &str) -> Result<String, RegexpError> {
     }
     let whole = std::mem::take(&mut translator.group).finish();
     translator.check_height(whole)?;
-    Ok(translator.output)
+    match whole.weight > MAX_WEIGHT || translator.tables > MAX_TABLES {
+        true => Err(RegexpError::TooLarge),
+        false => Ok(translator.output),
+    }
 }
 
 pub(super) fn syntax(problem: SyntaxProblem, fragment: &str) -> RegexpError {
@@ -91,6 +106,8 @@ pub(super) struct Translator<'p> {
     outer: Vec<Outer>,
     /// Where the repetition began that was read just before, if it was one.
     pub(super) last_repeat: Option<usize>,
+    /// Unicode classes so far, by what they cost.
+    tables: usize,
     pub(super) output: String,
 }
 
@@ -151,27 +168,33 @@ impl Translator<'_> {
         Ok(None)
     }
 
-    fn push_atom(&mut self, text: &str, literal: Option<Case>) {
+    fn push_atom(&mut self, text: &str, literal: Option<Case>, weight: u64) {
         let start = self.output.len();
         self.output.push_str(text);
         self.group.push(Atom {
             start,
-            shape: Shape::leaf(literal),
+            shape: Shape::leaf(literal, weight),
         });
     }
 
     pub(super) fn push_unit(&mut self, text: &str) {
-        self.push_atom(text, None);
+        self.push_atom(text, None, RANGES_WEIGHT);
     }
 
     pub(super) fn push_literal(&mut self, code_point: u32) {
         let text = self.flags.case.wrap(single(code_point));
-        self.push_atom(&text, Some(self.flags.case));
+        self.push_atom(&text, Some(self.flags.case), 1);
     }
 
     pub(super) fn push_class(&mut self, class: Class, polarity: Polarity) {
         let text = self.flags.case.wrap(class.finish(polarity));
-        self.push_unit(&text);
+        let tables = text.matches(r"\p{gc=").count() + text.matches(r"\p{sc=").count();
+        let weight = RANGES_WEIGHT.saturating_add(TABLE_WEIGHT.saturating_mul(tables as u64));
+        self.tables = self.tables.saturating_add(match self.flags.case {
+            Case::Sensitive => tables,
+            Case::Insensitive => tables.saturating_mul(CASE_FACTOR),
+        });
+        self.push_atom(&text, None, weight);
     }
 
     fn open_group(&mut self, capture: Capture, inner: Flags) {
