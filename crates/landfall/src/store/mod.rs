@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use landfall_core::artifact::{Digest, Tag};
 use landfall_core::discovery::{Catalog, Observation, Seen};
 use landfall_core::journal::{EntryId, Retention};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use landfall_core::journal::{EntryId, Verdict};
 use tokio_postgres::Row;
 
