@@ -150,10 +150,10 @@ mod tests {
     fn where_there_is_no_room_whoever_logs_waits_and_nothing_is_lost() {
         let ((told, written), (go_on, may_go_on)) = (channel(), channel());
         let lines = Lines::start(Slow { told, may_go_on }).unwrap();
-        let line = [b'x'; ROOM / 4];
+        let line = vec![b'x'; ROOM / 4];
         let all = 32;
         let logging = {
-            let lines = lines.clone();
+            let (lines, line) = (lines.clone(), line.clone());
             thread::spawn(move || (0..all).for_each(|_| lines.make_writer().write_all(&line).unwrap()))
         };
         let mut total = 0;
