@@ -154,7 +154,7 @@ mod tests {
         let length = line.len();
         let all = 32;
         let logging = {
-            let lines = lines.clone();
+            let (lines, line) = (lines.clone(), line.clone());
             thread::spawn(move || (0..all).for_each(|_| lines.make_writer().write_all(&line).unwrap()))
         };
         let mut total = 0;
