@@ -22,6 +22,8 @@ struct Process {
 async fn process(database: &str) -> Process {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::connect(database.parse().unwrap(), folder.path()).await.unwrap();
+    // From its first look on it hears the others.
+    assert_eq!(store.news().await, News::Look);
     Process { store, folder }
 }
 
