@@ -169,8 +169,6 @@ const HOMES: &[(&str, &[&str])] = &[
             "crates/landfall/src/resources/manifests/locate.rs",
         ],
     ),
-    ("kube", &["crates/landfall/src/resources/kubernetes/"]),
-    ("k8s_openapi", &["crates/landfall/src/resources/kubernetes/"]),
     ("hyper::", &["crates/landfall/src/server/"]),
     ("hyper_util", &["crates/landfall/src/server/"]),
     (
@@ -196,6 +194,10 @@ const HOMES: &[(&str, &[&str])] = &[
     ("rustix", &["crates/landfall/src/server/descriptors.rs"]),
     (
         "kube",
+        &["crates/landfall/src/lease", "crates/landfall/src/resources/kubernetes/"],
+    ),
+    (
+        "k8s_openapi",
         &["crates/landfall/src/lease", "crates/landfall/src/resources/kubernetes/"],
     ),
     ("schemars", &["crates/landfall/src/definitions/"]),
