@@ -108,14 +108,15 @@ run-kubernetes: deps kubernetes ## The same on Kubernetes: a real API server, an
 	@$(CARGO) build --release --locked -p landfall -p landfall-harness --bin landfall --bin kubernetes
 	@$(TARGET)/release/kubernetes
 
-test: deps kubernetes ## Run all tests, then the quick start once.
+test: deps kubernetes ## Run all tests, then each quick start once.
 	@if [ -n "$$LANDFALL_WITHOUT_TERRAFORM" ]; then \
 	  echo "==> terraform is not installed: deploy/terraform is NOT tested"; \
 	fi
 	@echo "==> cargo test"
 	@$(CARGO) test --workspace --locked
-	@echo "==> the quick start, once"
+	@echo "==> the quick starts, once each"
 	@$(MAKE) --no-print-directory run ONCE=1
+	@$(MAKE) --no-print-directory run-kubernetes ONCE=1
 
 check: deps ## Check format, lints, docs, and ARCHITECTURE.md against the code.
 	@echo "==> cargo fmt"
