@@ -41,7 +41,7 @@ deps: ## Install what is missing for run and test (Debian, Ubuntu); elsewhere, n
 	  programs="$$programs C-headers"; packages="$$packages libc6-dev"; \
 	fi; \
 	case " $$packages " in *" gcc "*) packages="$$packages libc6-dev" ;; esac; \
-	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v pg_config >/dev/null 2>&1 || \
+	ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || [ -x "$$(pg_config --bindir 2>/dev/null)/postgres" ] || \
 	  { programs="$$programs postgres"; packages="$$packages postgresql"; }; \
 	if [ -n "$$packages" ]; then \
 	  if ! command -v apt-get >/dev/null 2>&1; then \
