@@ -169,6 +169,21 @@ impl<S: Deref<Target = ApiServer>> Cluster<S> {
         found.unwrap_or_else(|error| panic!("{error}\n{}", self.end_of_log()))
     }
 
+    /// Waits until so many Warehouses are known to subscribe to a repository, by pushes that none of them wants.
+    pub fn known(&self, path: &str, repository: &str, subscribed: usize) {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        let found = wait::until(PATIENCE, "all Warehouses to be known", || {
+            let tag = format!("2.0.{}", NEXT.fetch_add(1, Ordering::Relaxed));
+            let id = crate::world::delivery_id(&self.post(path, repository, &tag));
+            let explain = ["deliveries", "explain", &id, "-o", "json"];
+            let delivery = self.landfall.cli_json(&explain).ok()?;
+            let lines = delivery["explanations"][0]["lines"].as_array()?;
+            let targets = lines.iter().filter_map(|line| line["targets"].as_array());
+            (targets.map(Vec::len).sum::<usize>() == subscribed).then_some(())
+        });
+        found.unwrap_or_else(|error| panic!("{error}\n{}", self.end_of_log()));
+    }
+
     /// All that is known of a delivery, once it is as `wanted`.
     pub fn delivery_when(&self, id: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let mut last = Value::Null;

@@ -12,6 +12,7 @@ fn one_push_refreshes_a_thousand_warehouses() {
     let names: Vec<String> = (0..MANY).map(|number| format!("w-{number:04}")).collect();
     make(&cluster, &names);
     let path = cluster.path();
+    cluster.known(&path, "shop/api", MANY);
     let delivery = cluster.matched(&path, "shop/api", MANY);
     cluster.done(&delivery);
     let tokens = cluster.refreshed(&names.iter().map(String::as_str).collect::<Vec<_>>());
