@@ -16,7 +16,7 @@ use crate::wire::{self, Framing};
 
 mod rule;
 
-use rule::Outcome;
+pub(crate) use rule::Outcome;
 pub use rule::Rule;
 
 /// A proxy on a free port of 127.0.0.1. Dropping it ends it and hangs up on everyone.
@@ -225,13 +225,13 @@ impl State {
 }
 
 /// The headers without those that are about one connection; the body's length is said anew.
-fn end_to_end(headers: &[(String, String)]) -> Vec<(String, String)> {
+pub(crate) fn end_to_end(headers: &[(String, String)]) -> Vec<(String, String)> {
     const OF_ONE_CONNECTION: [&str; 4] = ["connection", "keep-alive", "transfer-encoding", "content-length"];
     let passes = |name: &str| !OF_ONE_CONNECTION.iter().any(|other| name.eq_ignore_ascii_case(other));
     headers.iter().filter(|(name, _)| passes(name)).cloned().collect()
 }
 
-fn response_bytes(method: &str, response: &Response) -> Vec<u8> {
+pub(crate) fn response_bytes(method: &str, response: &Response) -> Vec<u8> {
     let mut head = format!("HTTP/1.1 {} {}\r\n", response.status, reason(response.status));
     for (name, value) in end_to_end(&response.headers) {
         head.push_str(&format!("{name}: {value}\r\n"));
@@ -259,6 +259,8 @@ fn reason(status: u16) -> &'static str {
         200 => "OK",
         401 => "Unauthorized",
         404 => "Not Found",
+        409 => "Conflict",
+        410 => "Gone",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
         502 => "Bad Gateway",
@@ -268,7 +270,7 @@ fn reason(status: u16) -> &'static str {
 }
 
 /// What a thread that panicked left behind is still a list.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -1,7 +1,7 @@
 //! A small blocking HTTP/1.1 client for deliveries and registries, plain text only; it can also misbehave on purpose.
 //! It must not know what it sends.
 
-use std::io::{BufReader, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Shutdown, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
@@ -214,25 +214,28 @@ impl Connection {
     }
 
     fn read_response(&mut self, method: &str) -> Result<Response> {
-        loop {
-            let head = wire::read_head(&mut self.stream)?.context("the server hung up without an answer")?;
-            let status = status_of(&head)?;
-            if status == 100 {
-                continue;
-            }
-            let framing = if method == "HEAD" || matches!(status, 101 | 204 | 304) {
-                Framing::Length(0)
-            } else {
-                Framing::declared(&head.headers, Framing::UntilClose)?
-            };
-            self.reusable &= framing != Framing::UntilClose;
-            let body = wire::read_body(&mut self.stream, framing)?;
-            return Ok(Response {
-                status,
-                headers: head.headers,
-                body,
-            });
+        let (response, framing) = read_response(&mut self.stream, method)?;
+        self.reusable &= framing != Framing::UntilClose;
+        Ok(response)
+    }
+}
+
+/// Reads one answer to a request of that method, and says how its end was found.
+pub(crate) fn read_response(stream: &mut impl BufRead, method: &str) -> Result<(Response, Framing)> {
+    loop {
+        let head = wire::read_head(stream)?.context("the server hung up without an answer")?;
+        let status = status_of(&head)?;
+        if status == 100 {
+            continue;
         }
+        let framing = if method == "HEAD" || matches!(status, 101 | 204 | 304) {
+            Framing::Length(0)
+        } else {
+            Framing::declared(&head.headers, Framing::UntilClose)?
+        };
+        let body = wire::read_body(stream, framing)?;
+        let headers = head.headers;
+        return Ok((Response { status, headers, body }, framing));
     }
 }
 
@@ -279,7 +282,7 @@ pub fn split_url(url: &str) -> Result<(&str, &str)> {
     Ok(rest.find('/').map_or((rest, "/"), |slash| rest.split_at(slash)))
 }
 
-fn status_of(head: &Head) -> Result<u16> {
+pub(crate) fn status_of(head: &Head) -> Result<u16> {
     let mut words = head.start_line.split(' ');
     match (words.next(), words.next().map(str::parse)) {
         (Some(version), Some(Ok(status))) if version.starts_with("HTTP/1.") => Ok(status),

@@ -17,9 +17,11 @@ use crate::{http, wait};
 
 mod kubectl;
 mod programs;
+mod proxy;
 mod setup;
 
 use programs::Programs;
+pub use proxy::{ApiProxy, Forgetting};
 use setup::Files;
 
 /// The two are ready within three seconds; a busy machine may need much longer.
@@ -123,6 +125,21 @@ impl ApiServer {
     /// The kubeconfig of a user who may do everything.
     pub fn kubeconfig(&self) -> PathBuf {
         self.files.admin_kubeconfig()
+    }
+
+    /// A proxy in front of it, for the user who may do everything. It goes on when the API server is restarted.
+    ///
+    /// # Errors
+    /// When no port is free, or its kubeconfig cannot be written.
+    pub fn proxy(&self) -> Result<ApiProxy> {
+        let proxy = ApiProxy::start(
+            format!("127.0.0.1:{}", self.port),
+            &self.files.certificate(),
+            self.folder.path(),
+        )?;
+        self.files
+            .write_admin_kubeconfig_for(proxy.kubeconfig(), &proxy.url())?;
+        Ok(proxy)
     }
 
     /// The API server's log.

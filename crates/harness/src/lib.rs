@@ -6,7 +6,8 @@
 //!
 //! - [`Registry`]: a real `docker-registry`, with auth, notifications and an access log to count requests in;
 //! - [`CountingProxy`]: stands between landfall and a registry, records, and injects failures and delays;
-//! - [`ApiServer`]: a real `kube-apiserver` with its `etcd`, and `kubectl` to ask it with;
+//! - [`ApiServer`]: a real `kube-apiserver` with its `etcd`, and `kubectl` to ask it with; [`ApiProxy`]: stands between it and
+//!   landfall, holds requests up, refuses them, and forgets history;
 //! - [`Postgres`]: a real PostgreSQL server, with a database for each test;
 //! - [`ImageSpec`], [`oci_layout`], [`push`]: deterministic images, by `skopeo` or by a fast uploader;
 //! - [`Landfall`]: the binary as a process that can be killed and restarted;
@@ -33,7 +34,7 @@ pub use access_log::RequestLine;
 pub use counting_proxy::{CountingProxy, Rule};
 pub use credentials::Credentials;
 pub use image::{Digest, ImageSpec, Manifest, Platform};
-pub use kubernetes::ApiServer;
+pub use kubernetes::{ApiProxy, ApiServer, Forgetting};
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use process::Landfall;

@@ -95,7 +95,7 @@ pub(crate) fn chunked(body: &[u8], size: usize) -> Vec<u8> {
 }
 
 /// Reads one chunk; false after the last.
-fn read_chunk(stream: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<bool> {
+pub(crate) fn read_chunk(stream: &mut impl BufRead, body: &mut Vec<u8>) -> io::Result<bool> {
     let ended = || invalid("a chunked body that ends early");
     let line = read_line(&mut stream.take(HEAD_LIMIT))?.ok_or_else(ended)?;
     let size = line.split(';').next().unwrap_or_default().trim();

@@ -16,7 +16,7 @@ pub struct Rule {
 
 /// What happens to a request.
 #[derive(Debug, Clone, Default)]
-pub(super) enum Outcome {
+pub(crate) enum Outcome {
     #[default]
     Forward,
     Answer(Response),
@@ -109,7 +109,7 @@ impl Rule {
     }
 
     /// What happens to a request, if the rule fits it and is not used up; then it counts as used.
-    pub(super) fn apply(&mut self, method: &str, path: &str) -> Option<(Duration, Outcome)> {
+    pub(crate) fn apply(&mut self, method: &str, path: &str) -> Option<(Duration, Outcome)> {
         let fits = path.contains(&self.path) && self.method.as_ref().is_none_or(|wanted| wanted == method);
         if !fits || self.remaining == Some(0) {
             return None;

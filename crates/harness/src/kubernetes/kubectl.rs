@@ -106,6 +106,17 @@ impl ApiServer {
         Ok(())
     }
 
+    /// The number of the last change that the API server knows of, of whatever object.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn revision(&self) -> Result<u64> {
+        let list = self.kubectl(&["get", "--raw", "/api/v1/namespaces?limit=1"])?;
+        let list: Value = serde_json::from_str(&list).with_context(|| format!("no JSON: {list}"))?;
+        let version = list["metadata"]["resourceVersion"].as_str().unwrap_or_default();
+        version.parse().with_context(|| format!("no revision: {version:?}"))
+    }
+
     /// The kubeconfig of a service account, which need not exist yet, in a file that is gone with the server.
     ///
     /// # Errors
@@ -117,7 +128,8 @@ impl ApiServer {
         self.apply(&account)?;
         let token = self.kubectl(&["create", "token", name, "--namespace", namespace, "--duration=4h"])?;
         let path = self.folder.path().join(format!("kubeconfig-{namespace}-{name}"));
-        self.files.write_kubeconfig(&path, self.port, namespace, token.trim())?;
+        self.files
+            .write_kubeconfig(&path, &self.url(), namespace, token.trim())?;
         Ok(path)
     }
 

@@ -60,6 +60,11 @@ impl Files {
         self.folder.join("certificates")
     }
 
+    /// What the API server shows, and whom it is signed by.
+    pub(super) fn certificate(&self) -> PathBuf {
+        self.certificates().join("apiserver.crt")
+    }
+
     pub(super) fn etcd_log(&self) -> PathBuf {
         self.folder.join("etcd.log")
     }
@@ -74,17 +79,22 @@ impl Files {
 
     /// Writes the kubeconfig of the user who may do everything.
     pub(super) fn write_admin_kubeconfig(&self, port: u16) -> Result<()> {
-        self.write_kubeconfig(&self.admin_kubeconfig(), port, "default", ADMIN_TOKEN)
+        self.write_admin_kubeconfig_for(&self.admin_kubeconfig(), &format!("https://127.0.0.1:{port}"))
+    }
+
+    /// Writes the kubeconfig of that user at another address.
+    pub(super) fn write_admin_kubeconfig_for(&self, path: &Path, server: &str) -> Result<()> {
+        self.write_kubeconfig(path, server, "default", ADMIN_TOKEN)
     }
 
     /// Writes a kubeconfig, as JSON, which is YAML as well.
-    pub(super) fn write_kubeconfig(&self, path: &Path, port: u16, namespace: &str, token: &str) -> Result<()> {
+    pub(super) fn write_kubeconfig(&self, path: &Path, server: &str, namespace: &str, token: &str) -> Result<()> {
         let kubeconfig = json!({
             "apiVersion": "v1",
             "kind": "Config",
             "clusters": [{"name": "harness", "cluster": {
-                "server": format!("https://127.0.0.1:{port}"),
-                "certificate-authority": self.certificates().join("apiserver.crt"),
+                "server": server,
+                "certificate-authority": self.certificate(),
             }}],
             "users": [{"name": "user", "user": {"token": token}}],
             "contexts": [{"name": "harness", "context": {
