@@ -48,6 +48,8 @@ impl Failure {
             401 | 403 => Self::Forbidden(message()),
             // Too many requests, and what servers say that are starting, ending, or without their etcd.
             429 | 502..=504 => Self::Unreachable(message()),
+            // JSON that is no API server's: of what stands before it, which has overload and outages of its own.
+            0 => Self::Unreachable("the answer is not an API server's".to_owned()),
             _ => Self::Refused(message()),
         }
     }
@@ -85,5 +87,8 @@ mod tests {
         ] {
             assert_eq!(Failure::from(answer(code, "no")), expected, "{code}");
         }
+        let of_a_gateway = serde_json::from_str(r#"{"error":"overloaded"}"#).unwrap();
+        let expected = Failure::Unreachable("the answer is not an API server's".into());
+        assert_eq!(Failure::from(Error::Api(of_a_gateway)), expected);
     }
 }

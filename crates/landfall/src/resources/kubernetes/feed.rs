@@ -147,7 +147,8 @@ impl Following {
 
     /// Watches, until nobody listens or a Secret turns out to be one that may be read and not watched.
     async fn watch<S: Clone + DeserializeOwned + Into<Value> + Send + 'static>(&self) -> Result<(), NobodyListens> {
-        let mut events = pin!(watcher(self.feed.api::<S>(self.client.clone()), self.feed.watched()));
+        let begin = || watcher(self.feed.api::<S>(self.client.clone()), self.feed.watched());
+        let mut events = pin!(begin());
         let (mut listed, mut failures) = (Vec::new(), 0);
         loop {
             let event = match failures {
@@ -177,6 +178,10 @@ impl Following {
                     let failure = failure(error);
                     if matches!((&self.feed, &failure), (Feed::Secret { .. }, Failure::Forbidden(_))) {
                         return Ok(());
+                    }
+                    // By itself it begins anew where a watch ends so, and not where it is refused so.
+                    if failure == Failure::Expired {
+                        events.set(begin());
                     }
                     self.rest(failures, failure).await?;
                     failures += 1;

@@ -1,0 +1,241 @@
+//! An API server that forgets history, refuses what comes second, and asks for patience, by way of a proxy that says so in its
+//! place: whatever it refuses, it has in the end, and nothing is unpublished meanwhile.
+
+use landfall_harness::http::Response;
+use landfall_harness::{ApiProxy, Forgetting, Rule};
+use serde_json::{Value, json};
+
+use super::cluster::{Cluster, config, hub, is_ready, secret, shared};
+use crate::world::{PATIENCE, attempts};
+
+const TWO: &str = "[{name: hub, dockerhub: {secretRef: {name: hook}}}, {name: more, quay: {secretRef: {name: hook}}}]";
+
+/// A project with one receiver, followed by way of a proxy.
+fn start() -> (ApiProxy, Cluster) {
+    let server = shared();
+    let proxy = server.proxy().unwrap();
+    let project = server.namespace().unwrap();
+    let cluster = Cluster::of(server, &project, proxy.kubeconfig(), |landfall| landfall);
+    cluster.apply(&(secret(&project, "s3cret") + &hub(&project)));
+    (proxy, cluster)
+}
+
+/// How often a kind of request was answered so.
+fn count(proxy: &ApiProxy, method: &str, path: &str, status: u16) -> usize {
+    let requests = proxy.take_requests().into_iter();
+    let fits = requests.filter(|line| line.method == method && line.path.contains(path) && line.status == status);
+    fits.count()
+}
+
+/// Everything changes while nothing can be told by a watch: what is new, what is no more, and what is another one now.
+fn a_history_is_forgotten(forgetting: Forgetting) {
+    let (proxy, cluster) = start();
+    let project = &cluster.project;
+    cluster.warehouses(&["api", "gone", "other"], "shop/api");
+    let path = cluster.path();
+    cluster.known(&path, "shop/api", 3);
+
+    let held = proxy.hold("GET", "");
+    proxy.forget(cluster.server.revision().unwrap(), forgetting);
+    // Four kinds and a Secret.
+    held.arrived(5, PATIENCE).unwrap();
+    cluster.apply(&config(project, TWO));
+    cluster.warehouses(&["late"], "shop/api");
+    cluster.warehouses(&["other"], "shop/other");
+    let delete = ["delete", "warehouses.kargo.akuity.io", "gone", "--namespace", project];
+    cluster.server.kubectl(&delete).unwrap();
+    // What the watches would have told is forgotten as well. Until it is known, what was known is in force.
+    proxy.forget(cluster.server.revision().unwrap(), forgetting);
+    let meanwhile = cluster.pushed(&path, "shop/api", "1.0.0", 3);
+    drop(held);
+
+    let status = cluster.status_when("the second receiver", |status| {
+        is_ready(status) && status["observedGeneration"] == 2
+    });
+    assert_eq!(status["webhookReceivers"][0]["path"], path);
+    assert_eq!(status["webhookReceivers"][1]["name"], "more");
+    cluster.done(&meanwhile);
+    cluster.known(&path, "shop/api", 2);
+    let after = cluster.matched(&path, "shop/api", 2);
+    cluster.done(&after);
+    cluster.refreshed(&["api", "late", "other"]);
+    let told = ["events.events.k8s.io", "--namespace", project];
+    let told = cluster.server.get(&told).unwrap().to_string();
+    assert!(
+        told.contains("ReceiverPublished") && !told.contains("ReceiverWithdrawn"),
+        "{told}"
+    );
+    // It goes on by watches, and does not only list again and again.
+    proxy.take_requests();
+    cluster.warehouses(&["last"], "shop/api");
+    cluster.matched(&path, "shop/api", 3);
+    assert_eq!(count(&proxy, "GET", "/warehouses?&limit", 200), 0);
+}
+
+#[test]
+fn a_watch_whose_history_is_gone_begins_anew() {
+    a_history_is_forgotten(Forgetting::InTheStream);
+}
+
+#[test]
+fn a_watch_that_is_refused_for_its_history_begins_anew() {
+    a_history_is_forgotten(Forgetting::AsTheAnswer);
+}
+
+/// As the API server says it whose queues are full, and as something says it that stands before it.
+fn too_many_requests() -> Response {
+    Response {
+        status: 429,
+        headers: vec![("Retry-After".to_owned(), "1".to_owned())],
+        body: b"Too many requests, please try again later.\n".to_vec(),
+    }
+}
+
+fn overloaded() -> Response {
+    Response {
+        status: 503,
+        headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
+        body: b"{\"error\":\"overloaded\"}".to_vec(),
+    }
+}
+
+/// What an API server says with a status of its own.
+fn refusal(status: u16, reason: &str, message: &str) -> Response {
+    let body = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": reason, "code": status,
+        "message": message,
+    });
+    Response {
+        status,
+        headers: vec![("Content-Type".to_owned(), "application/json".to_owned())],
+        body: body.to_string().into_bytes(),
+    }
+}
+
+fn conflict() -> Response {
+    refusal(
+        409,
+        "Conflict",
+        "please apply your changes to the latest version and try again",
+    )
+}
+
+/// Who else writes there comes between reading and writing: his condition stays, and ours is there as well.
+#[test]
+fn a_status_that_somebody_else_changes_meanwhile_is_written_on_top_of_his() {
+    let (proxy, cluster) = start();
+    let project = &cluster.project;
+    cluster.path();
+    let held = proxy.hold("PATCH", "/status");
+    cluster.apply(&config(project, TWO));
+    held.arrived(1, PATIENCE).unwrap();
+    let his = json!([{ "op": "add", "path": "/status/conditions/-", "value": {
+        "type": "Audited", "status": "True", "reason": "Looked", "message": "", "lastTransitionTime": "2026-01-02T03:04:05Z",
+    } }]);
+    let patch = [
+        "patch",
+        "projectconfigs.kargo.akuity.io",
+        project,
+        "--namespace",
+        project,
+        "--subresource=status",
+        "--type=json",
+        "--patch",
+        &his.to_string(),
+    ];
+    cluster.server.kubectl(&patch).unwrap();
+    proxy.take_requests();
+    drop(held);
+    let published =
+        |status: &Value| is_ready(status) && status["webhookReceivers"].as_array().is_some_and(|all| all.len() == 2);
+    let status = cluster.status_when("both receivers", |status| {
+        published(status) && status["observedGeneration"] == 2
+    });
+    assert!(
+        crate::world::conditions(&status).contains("Audited=True (Looked)"),
+        "{status:#}"
+    );
+    // The API server itself has refused it once.
+    assert_eq!(count(&proxy, "PATCH", "/status", 409), 1);
+
+    // However often somebody else comes first.
+    proxy.rule(Rule::on("/status").method("PATCH").first(12).respond(conflict()));
+    cluster.apply(&hub(project));
+    cluster.status_when("one receiver", |status| status["observedGeneration"] == 3);
+    assert_eq!(count(&proxy, "PATCH", "/status", 409), 12);
+    cluster.says("a status cannot be written; it is tried again until it works");
+}
+
+/// As many as are annotated by one delivery.
+const WAREHOUSES: usize = 40;
+const REFUSALS: usize = 120;
+
+#[test]
+fn an_api_server_that_asks_for_patience_has_every_annotation_in_the_end() {
+    let (proxy, cluster) = start();
+    let names: Vec<String> = (0..WAREHOUSES).map(|number| format!("w-{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    cluster.warehouses(&names, "shop/api");
+    let path = cluster.path();
+    cluster.known(&path, "shop/api", WAREHOUSES);
+    proxy.take_requests();
+    let patches = || Rule::on("/warehouses/").method("PATCH");
+    proxy.rule(patches().first(REFUSALS).respond(too_many_requests()));
+    proxy.rule(patches().first(REFUSALS / 10).respond(overloaded()));
+
+    let deliveries = ["1.2.0", "1.2.1", "1.2.2"].map(|tag| cluster.pushed(&path, "shop/api", tag, WAREHOUSES));
+    for delivery in &deliveries {
+        let delivery = cluster.done(delivery);
+        let work = delivery["work"].as_array().unwrap();
+        assert_eq!(work.len(), WAREHOUSES);
+        for work in work {
+            // To be asked for patience is no attempt: no patience is too long.
+            let attempts = work["attempts"].as_array().unwrap();
+            let outcome = attempts[0]["outcome"].as_str().unwrap_or_default();
+            assert!(
+                attempts.len() == 1 && outcome.starts_with("done: the API server has the token "),
+                "{work:#}"
+            );
+        }
+    }
+    let last = cluster.done(&deliveries[2]);
+    let tokens = cluster.refreshed(&names);
+    for token in &tokens {
+        assert!(last["work"].to_string().contains(token), "{token}: {last:#}");
+    }
+    let requests = proxy.take_requests();
+    let patched = |status| {
+        let patches = requests
+            .iter()
+            .filter(|line| line.method == "PATCH" && line.path.contains("/warehouses/"));
+        patches.filter(|line| line.status == status).count()
+    };
+    // Deliveries that wait meanwhile share an annotation.
+    assert_eq!((patched(429), patched(503)), (REFUSALS, REFUSALS / 10));
+    assert!(
+        (WAREHOUSES..=3 * WAREHOUSES).contains(&patched(200)),
+        "{}",
+        patched(200)
+    );
+}
+
+/// What no patience mends is an attempt, and is tried again: a conflict within the API server, or a fault of a webhook of its own.
+#[test]
+fn a_patch_that_is_refused_is_tried_again() {
+    let (proxy, cluster) = start();
+    cluster.warehouses(&["api"], "shop/api");
+    let path = cluster.path();
+    cluster.known(&path, "shop/api", 1);
+    let fault = refusal(500, "InternalError", "failed calling webhook");
+    proxy.rule(Rule::on("/warehouses/api").method("PATCH").first(1).respond(conflict()));
+    proxy.rule(Rule::on("/warehouses/api").method("PATCH").first(1).respond(fault));
+    proxy.rule(Rule::on("/warehouses/api").method("PATCH").first(1).hang_up());
+    let delivery = cluster.pushed(&path, "shop/api", "1.2.0", 1);
+    let delivery = cluster.done(&delivery);
+    let outcomes: Vec<&str> = attempts(&delivery)
+        .iter()
+        .map(|outcome| outcome.split(':').next().unwrap())
+        .collect();
+    assert_eq!(outcomes, ["failed", "failed", "done"], "{delivery:#}");
+    cluster.refreshed(&["api"]);
+}
