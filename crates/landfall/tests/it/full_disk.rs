@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::journal::{assert_asked_to_come_again, limit_files, ready_when};
 use crate::sender_pages::variable;
-use crate::world::{World, delivery_id, script};
+use crate::world::{World, delivery_id, fixtures, request, script};
 
 /// The secret of all fixtures.
 const SECRET: &str = "only-for-fixtures";
@@ -25,9 +25,7 @@ fn senders() -> impl Iterator<Item = Sender> {
 
 /// The first fixture of a sender, by name, that tells of an event at the door by type.
 fn delivery(sender: Sender) -> Request {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fixtures/receivers")
-        .join(sender.path_segment());
+    let folder = fixtures().join(sender.path_segment());
     let mut files: Vec<_> = fs::read_dir(&folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -43,19 +41,6 @@ fn delivery(sender: Sender) -> Request {
     });
     let name = name.unwrap_or_else(|| panic!("{sender} has no fixture of an event at the door by type"));
     request(&fs::read(format!("{name}.http")).unwrap())
-}
-
-/// The request that goes over the wire so.
-fn request(bytes: &[u8]) -> Request {
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
-    let mut lines = head.split("\r\n");
-    let mut first = lines.next().unwrap().split(' ');
-    let request = Request::new(first.next().unwrap(), first.next().unwrap());
-    let headers = lines.map(|line| line.split_once(": ").unwrap());
-    headers
-        .fold(request, |request, (name, value)| request.header(name, value))
-        .body(&bytes[end + 4..])
 }
 
 /// What every sender is answered, where all post at once and each so often in a row.

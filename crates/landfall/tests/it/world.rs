@@ -7,7 +7,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use landfall_harness::http::{self, Response};
+use landfall_harness::http::{self, Request, Response};
 use landfall_harness::process::Builder;
 use landfall_harness::{Digest, ImageSpec};
 use landfall_harness::{
@@ -309,6 +309,24 @@ pub fn envelope(pushes: &[(&str, &str, &str)]) -> String {
         })
     };
     json!({ "events": pushes.iter().map(event).collect::<Vec<_>>() }).to_string()
+}
+
+/// Where the deliveries are, byte for byte, a folder for each sender.
+pub fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/receivers")
+}
+
+/// The request that goes over the wire so.
+pub fn request(bytes: &[u8]) -> Request {
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+    let head = String::from_utf8(bytes[..end].to_vec()).unwrap();
+    let mut lines = head.split("\r\n");
+    let mut first = lines.next().unwrap().split(' ');
+    let request = Request::new(first.next().unwrap(), first.next().unwrap());
+    let headers = lines.map(|line| line.split_once(": ").unwrap());
+    headers
+        .fold(request, |request, (name, value)| request.header(name, value))
+        .body(&bytes[end + 4..])
 }
 
 /// A delivery's id, from the answer to it.

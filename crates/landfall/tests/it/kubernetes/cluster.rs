@@ -1,5 +1,6 @@
 //! The world of these stories: an API server, a project in it, and a landfall that follows that project alone.
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -141,9 +142,7 @@ impl<S: Deref<Target = ApiServer>> Cluster<S> {
 
     /// Posts what Docker Hub posts of a push.
     pub fn post(&self, path: &str, repository: &str, tag: &str) -> Response {
-        let body = json!({ "push_data": { "tag": tag }, "repository": { "repo_name": repository } });
-        let headers = [("Content-Type", "application/json")];
-        http::post(&(self.landfall.url() + path), &headers, body.to_string().as_bytes()).unwrap()
+        post(&(self.landfall.url() + path), repository, tag)
     }
 
     /// Posts a push that has to be taken, for so many Warehouses. Returns the delivery's id.
@@ -205,6 +204,37 @@ impl<S: Deref<Target = ApiServer>> Cluster<S> {
         })
     }
 
+    /// All deliveries that the journal has.
+    fn deliveries(&self) -> Vec<Value> {
+        let list = ["deliveries", "list", "--limit", "100000", "-o", "json"];
+        self.landfall.cli_json(&list).unwrap().as_array().unwrap().clone()
+    }
+
+    /// Waits until every delivery is matched, and every work is done.
+    pub fn settled(&self) {
+        let mut last = Vec::new();
+        let found = wait::until(PATIENCE, "all deliveries to be done", || {
+            last = self.deliveries();
+            last.retain(|delivery| {
+                let states = delivery["targets"].as_object().unwrap();
+                delivery["matched"].is_null() || states.keys().any(|state| state != "done")
+            });
+            last.is_empty().then_some(())
+        });
+        found.unwrap_or_else(|error| panic!("{error}; there are {last:#?}\n{}", self.end_of_log()));
+    }
+
+    /// How many of these deliveries the journal has.
+    pub fn deliveries_of(&self, ids: &[String]) -> usize {
+        let known = self.deliveries();
+        let known: BTreeSet<&str> = known.iter().filter_map(|delivery| delivery["id"].as_str()).collect();
+        ids.iter()
+            .collect::<BTreeSet<_>>()
+            .iter()
+            .filter(|id| known.contains(id.as_str()))
+            .count()
+    }
+
     /// Waits until landfall has said something.
     pub fn says(&self, words: &str) {
         let said = wait::until(PATIENCE, words, || self.log().contains(words).then_some(()));
@@ -221,6 +251,17 @@ impl<S: Deref<Target = ApiServer>> Cluster<S> {
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
+}
+
+/// Posts what Docker Hub posts of a push.
+pub fn post(url: &str, repository: &str, tag: &str) -> Response {
+    let body = json!({ "push_data": { "tag": tag }, "repository": { "repo_name": repository } });
+    http::post(
+        url,
+        &[("Content-Type", "application/json")],
+        body.to_string().as_bytes(),
+    )
+    .unwrap()
 }
 
 /// Whether a status says that everything is well.

@@ -1,8 +1,11 @@
 //! An API server that does not know the kinds yet, that is gone for a while, and that has objects which nobody can read.
 
+use std::thread;
+
 use landfall_harness::{ApiServer, wait};
 
-use super::cluster::{Cluster, hub, secret, warehouse};
+use super::cluster::{Cluster, hub, post, secret, warehouse};
+use super::load::Load;
 use crate::world::PATIENCE;
 
 /// A definition under which anything goes, as if admission had been passed by.
@@ -69,4 +72,51 @@ fn malformed_beside_good(cluster: &Cluster<Box<ApiServer>>, path: &str) {
     let second = cluster.matched(path, "shop/other", 1);
     cluster.done(&second);
     cluster.refreshed(&["bad", "good"]);
+}
+
+/// It is killed while deliveries come in, and comes back while they still do: each is taken at once, for all that want it, and
+/// all of them are done in the end, each with an annotation that came after it.
+#[test]
+fn whatever_comes_in_while_the_api_server_is_killed_is_done_once_it_is_back() {
+    let server = Box::new(ApiServer::start().unwrap());
+    server.define_resources().unwrap();
+    let mut cluster = Cluster::start(server);
+    cluster.warehouses(&["api", "web"], "shop/api");
+    let path = cluster.path();
+    cluster.known(&path, "shop/api", 2);
+    let Cluster { landfall, server, .. } = &mut cluster;
+    let url = landfall.url() + &path;
+    let senders = [(), (), ()].map(|()| Load::default());
+    thread::scope(|scope| {
+        for (name, sender) in senders.iter().enumerate() {
+            let url = &url;
+            scope.spawn(move || sender.posts(name, |tag| post(url, "shop/api", tag)));
+        }
+        senders.iter().for_each(Load::goes_on);
+        server.stop();
+        senders.iter().for_each(Load::goes_on);
+        server.restart().unwrap();
+        senders.iter().for_each(Load::goes_on);
+        senders.iter().for_each(Load::ends);
+    });
+    let taken: Vec<String> = senders
+        .into_iter()
+        .flat_map(Load::told)
+        .map(|answer| {
+            let text = "{\"msg\":\"refreshed 2 warehouse(s)\"}\n".to_owned();
+            assert_eq!((answer.status, answer.text()), (200, text));
+            crate::world::delivery_id(&answer)
+        })
+        .collect();
+    cluster.settled();
+    for delivery in [&taken[0], &taken[taken.len() / 2], &taken[taken.len() - 1]] {
+        let work = cluster.done(delivery);
+        assert_eq!(work["work"].as_array().unwrap().len(), 2, "{work:#}");
+    }
+    let last = cluster.pushed(&path, "shop/api", "1.4.0", 2);
+    let last = cluster.done(&last);
+    for token in cluster.refreshed(&["api", "web"]) {
+        assert!(last["work"].to_string().contains(&token), "{token}: {last:#}");
+    }
+    assert_eq!(cluster.deliveries_of(&taken), taken.len());
 }
