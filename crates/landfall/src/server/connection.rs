@@ -115,6 +115,8 @@ impl Serving {
                 let mut builder = http1::Builder::new();
                 // The guest's patience is what bounds the time for a head.
                 builder.header_read_timeout(None).max_buf_size(HEAD_BYTES);
+                // Who has sent a whole request and hangs up before the answer has sent it all the same.
+                builder.half_close(true);
                 drive(builder.serve_connection(stream, service), conversation, self.patience).await;
             }
             Version::Http2 => {

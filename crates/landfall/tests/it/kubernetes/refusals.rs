@@ -1,7 +1,7 @@
 //! An API server that forgets history, refuses what comes second, and asks for patience, by way of a proxy that says so in its
 //! place: whatever it refuses, it has in the end, and nothing is unpublished meanwhile.
 
-use landfall_harness::http::Response;
+use landfall_harness::http::{Connection, Request, Response};
 use landfall_harness::{ApiProxy, Forgetting, Rule};
 use serde_json::{Value, json};
 
@@ -217,6 +217,34 @@ fn an_api_server_that_asks_for_patience_has_every_annotation_in_the_end() {
         "{}",
         patched(200)
     );
+}
+
+/// Annotations that take for ever keep nobody waiting, and those of a sender that does not wait for his answer are asked for as
+/// well.
+#[test]
+fn the_answer_waits_for_no_annotation_and_who_hangs_up_ends_none() {
+    let (proxy, cluster) = start();
+    let names = ["api", "web", "worker"];
+    cluster.warehouses(&names, "shop/api");
+    cluster.warehouses(&["other"], "shop/other");
+    let path = cluster.path();
+    cluster.known(&path, "shop/api", names.len());
+    let held = proxy.hold("PATCH", "/warehouses/");
+    let answered = cluster.pushed(&path, "shop/api", "1.2.0", names.len());
+    held.arrived(names.len(), PATIENCE).unwrap();
+
+    let host = cluster.landfall.host();
+    let push = json!({ "push_data": { "tag": "1.0.0" }, "repository": { "repo_name": "shop/other" } });
+    let push = Request::new("POST", path.as_str()).body(push.to_string());
+    let mut hurried = Connection::open(&host, PATIENCE).unwrap();
+    hurried.send_raw(&push.to_bytes(&host)).unwrap();
+    drop(hurried);
+    held.arrived(names.len() + 1, PATIENCE).unwrap();
+    assert!(cluster.tokens().iter().all(|(_, token)| token.is_empty()));
+    drop(held);
+    cluster.done(&answered);
+    cluster.settled();
+    cluster.refreshed(&["api", "other", "web", "worker"]);
 }
 
 /// What no patience mends is an attempt, and is tried again: a conflict within the API server, or a fault of a webhook of its own.
