@@ -242,6 +242,9 @@ fn git_repositories() {
         ("https://h/a?b=c", Err(NotARepository::Query)),
         ("git@h:a?b=c", Err(NotARepository::Query)),
         ("git@h:2222:a/b", Err(NotARepository::NotGit)),
+        // What is before the second colon reads as a scheme, so that Kargo has `ssh://a.b` for all of them.
+        ("a.b:c:d/e.git", Err(NotARepository::NoPath)),
+        ("a.b:c:another/one.git", Err(NotARepository::NoPath)),
         ("github.com/team/app", Err(NotARepository::NotGit)),
         ("/srv/git/app", Err(NotARepository::NotGit)),
         ("https://h:x/a", Err(NotARepository::Url(UrlError::Port))),

@@ -600,7 +600,7 @@ fn receivers_are_read_one_by_one() {
                 }]}},
                 {"name": "gh", "github": {"secretRef": {"name": "s"}, "events": []}},
                 {"name": "none"},
-                {"name": "two", "gitea": {"secretRef": {"name": "s"}}, "quay": {"secretRef": {"name": "s"}}},
+                {"name": "two", "harbor": {"secretRef": {"name": "s"}}, "quay": {"secretRef": {"name": "s"}}},
                 {"name": "gh", "quay": {"secretRef": {"name": "s"}}},
                 {"name": "new", "codeberg": {"secretRef": {"name": "s"}}},
                 {"name": "bare", "harbor": {}},
@@ -618,7 +618,7 @@ fn receivers_are_read_one_by_one() {
     let kinds = "artifactory, azure, bitbucket, dockerhub, generic, gitea, github, gitlab, harbor, quay";
     let problems = [
         format!("{at}[3] names no sender: it needs one of {kinds}"),
-        format!("{at}[4] names more than one sender (gitea, quay): make it one entry each"),
+        format!("{at}[4] names more than one sender (harbor, quay): make it one entry each"),
         format!("{at}[5].name is gh, which an earlier receiver of this list has already"),
         format!("{at}[6] names no sender: it needs one of {kinds}"),
         format!("{at}[7].harbor.secretRef is missing"),

@@ -89,6 +89,137 @@ fn architecture_names_every_module() {
     );
 }
 
+/// Each weakness of the peer has its row, in order, and each row the tests that show what we do, which exist where it says; one that
+/// shows nothing says so.
+#[test]
+fn compatibility_names_a_test_for_each_number() {
+    let page = read(&root().join("docs/compatibility.md"));
+    let section = page.split("### By number").nth(1).expect("there is the list");
+    let section = section.split("\n### ").next().unwrap_or_default();
+    let sources: Vec<_> = ["crates/core/src", "crates/landfall/src", "crates/landfall/tests"]
+        .into_iter()
+        .flat_map(sources)
+        .collect();
+    let rows = section.lines().filter(|line| line.starts_with("| W"));
+    let rows = rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect::<Vec<_>>());
+    let rows: Vec<_> = rows.collect();
+    let mut wrong = Vec::new();
+    for (number, row) in rows.iter().enumerate() {
+        let [name, _, _, shown] = row[..] else {
+            wrong.push(format!("{row:?} has another number of columns"));
+            continue;
+        };
+        if name != format!("W{}", number + 1) {
+            wrong.push(format!("{name} is in the place of W{}", number + 1));
+        }
+        if shown.starts_with("none: ") || shown == "as W26" {
+            continue;
+        }
+        let words = shown.split('`').skip(1).step_by(2);
+        let named = words
+            .filter(|word| !word.contains(['/', '.']) && word.contains('_'))
+            .count();
+        if named == 0 {
+            wrong.push(format!("{name} names no test"));
+        }
+        wrong.extend(
+            strays(shown, 1, &sources)
+                .into_iter()
+                .map(|stray| format!("{name}: {stray}")),
+        );
+    }
+    wrong.extend(strays(section, 2, &sources));
+    assert_eq!(rows.len(), 49, "{wrong:#?}");
+    assert!(wrong.is_empty(), "docs/compatibility.md: {wrong:#?}");
+}
+
+/// What a text names that does not exist: tests, which are words of so many underscores at least, each in the files that are named
+/// with it; files; and fixtures.
+fn strays(text: &str, underscores: usize, sources: &[(String, String)]) -> Vec<String> {
+    let mut strays = Vec::new();
+    let mut test = None;
+    let pieces: Vec<&str> = text.split('`').collect();
+    for (between, word) in pieces.iter().step_by(2).zip(pieces.iter().skip(1).step_by(2)) {
+        let in_file = |file: &str| {
+            let places = [file.to_owned(), format!("crates/landfall/tests/it/{file}")];
+            sources.iter().find(|(name, _)| places.contains(name))
+        };
+        // A file is of the test that is named right before it.
+        test = test.filter(|_| matches!(between.trim(), "in" | "and in" | "and"));
+        if word.ends_with(".rs") {
+            let Some((_, source)) = in_file(word) else {
+                strays.push(format!("{word} does not exist"));
+                continue;
+            };
+            if let Some(test) = test
+                && !has_test(source, test)
+            {
+                strays.push(format!("{test} is not in {word}"));
+            }
+        } else if let Some((folder, file)) = word
+            .split_once('/')
+            .filter(|_| !word.contains(['.', ' ', '=']) && !word.starts_with('/'))
+        {
+            if folder != "fixtures" && folder != "docs" && folder != "crates" && !has_fixture(folder, file) {
+                strays.push(format!("there is no fixture {word}"));
+            }
+        } else if word.matches('_').count() >= underscores
+            && word
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        {
+            test = Some(*word);
+            if !sources.iter().any(|(_, source)| has_test(source, word)) {
+                strays.push(format!("there is no test {word}"));
+            }
+        }
+    }
+    strays
+}
+
+/// Whether a source has a test of that name: a function right below what makes it one.
+fn has_test(source: &str, name: &str) -> bool {
+    let (sync, other) = (format!("fn {name}("), format!("async fn {name}("));
+    let mut is_marked = false;
+    for line in source.lines().map(str::trim) {
+        if line.starts_with("#[test]") || line.starts_with("#[tokio::test") {
+            is_marked = true;
+        } else if is_marked && (line.starts_with(&sync) || line.starts_with(&other)) {
+            return true;
+        } else if !line.starts_with("#[") && !line.starts_with("//") {
+            is_marked = false;
+        }
+    }
+    false
+}
+
+/// Whether some folder of deliveries has some that are named so; `*` stands for anything.
+fn has_fixture(folder: &str, file: &str) -> bool {
+    let entries = |path: &Path| -> Vec<PathBuf> {
+        let entries = fs::read_dir(path).expect("the folder can be read");
+        entries
+            .map(|entry| entry.expect("the folder can be read").path())
+            .collect()
+    };
+    let fits = |path: &Path, wanted: &str| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        fits(name.strip_suffix(".http").unwrap_or(&name), wanted)
+    };
+    let folders = entries(&root().join("fixtures/receivers")).into_iter();
+    let folders = folders.filter(|path| path.is_dir() && fits(path, folder));
+    folders.flat_map(|path| entries(&path)).any(|path| fits(&path, file))
+}
+
+/// Whether a name fits; `*` stands for anything.
+fn fits(name: &str, wanted: &str) -> bool {
+    match wanted.split_once('*') {
+        None => name == wanted,
+        Some((before, after)) => name
+            .strip_prefix(before)
+            .is_some_and(|rest| (0..=rest.len()).any(|at| rest.is_char_boundary(at) && fits(&rest[at..], after))),
+    }
+}
+
 /// What decisions may be made with: time, regular expressions, serialization, hashes, errors. No runtime, no sockets.
 const CORE_DEPENDENCIES: [&str; 8] = [
     "hmac",
