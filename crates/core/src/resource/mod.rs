@@ -20,6 +20,7 @@ mod tests;
 mod warehouse;
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -130,8 +131,8 @@ pub enum Resource {
     ProjectConfig(ProjectConfig),
     /// The receivers of all projects.
     ClusterConfig(ClusterConfig),
-    /// Subscriptions.
-    Warehouse(Warehouse),
+    /// Subscriptions. There may be very many, and whoever needs one later keeps this very one.
+    Warehouse(Arc<Warehouse>),
     /// A promotion that may wait for a pull request.
     Promotion(Promotion),
     /// Secrets and credentials.
@@ -220,7 +221,7 @@ impl Resource {
         Ok(match kind {
             Kind::ProjectConfig => Self::ProjectConfig(project_config::read(value, metadata, warnings)?),
             Kind::ClusterConfig => Self::ClusterConfig(cluster_config::read(value, metadata, warnings)?),
-            Kind::Warehouse => Self::Warehouse(warehouse::read(value, metadata, warnings)?),
+            Kind::Warehouse => Self::Warehouse(Arc::new(warehouse::read(value, metadata, warnings)?)),
             Kind::Promotion => Self::Promotion(promotion::read(value, metadata)),
             Kind::Secret => Self::Secret(secret::read(value, metadata, warnings)?),
             Kind::ConfigMap => Self::ConfigMap(config_map::read(value, metadata, warnings)?),

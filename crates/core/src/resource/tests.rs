@@ -33,7 +33,7 @@ fn warehouse(spec: Value) -> Value {
 fn subscription(item: Value) -> (SubscriptionSpec, Vec<String>) {
     let (resource, warnings) = known(&warehouse(json!({"subscriptions": [item]})));
     match resource {
-        Resource::Warehouse(mut warehouse) => (warehouse.subscriptions.remove(0), warnings),
+        Resource::Warehouse(warehouse) => (warehouse.subscriptions[0].clone(), warnings),
         other => panic!("{other:?}"),
     }
 }
@@ -101,7 +101,7 @@ fn a_warehouse_has_the_defaults_of_its_crd() {
             source: Source::Image(image("quay.io/shop/api")),
         }],
     };
-    assert_eq!(resource, Resource::Warehouse(expected));
+    assert_eq!(resource, Resource::Warehouse(expected.into()));
     assert_eq!(warnings, [] as [String; 0]);
     assert_eq!(resource.key().to_string(), "Warehouse shop/api");
 }
@@ -213,7 +213,7 @@ fn a_warehouse_is_read_in_full() {
         ],
     };
     assert_eq!(resource.refresh_token(), Some("t1"));
-    assert_eq!(resource, Resource::Warehouse(expected));
+    assert_eq!(resource, Resource::Warehouse(expected.into()));
     assert_eq!(warnings, [] as [String; 0]);
 }
 

@@ -63,7 +63,7 @@ impl Reconfigurer {
                 false => known.and_then(|known| known.recredentialed),
             };
             let current = LiveWarehouse {
-                warehouse: Arc::new(warehouse.clone()),
+                warehouse: warehouse.clone(),
                 policies: Arc::new(policies),
                 generation,
                 noted,
@@ -77,7 +77,7 @@ impl Reconfigurer {
 }
 
 /// The Warehouses of a snapshot, in the order of their keys.
-fn warehouses(snapshot: &Snapshot) -> impl Iterator<Item = (&Arc<Loaded>, &Warehouse)> {
+fn warehouses(snapshot: &Snapshot) -> impl Iterator<Item = (&Arc<Loaded>, &Arc<Warehouse>)> {
     snapshot.resources.values().filter_map(|loaded| match &loaded.resource {
         Resource::Warehouse(warehouse) => Some((loaded, warehouse)),
         Resource::ProjectConfig(_)
