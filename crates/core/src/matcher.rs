@@ -16,7 +16,7 @@ use crate::receiver::Reach;
 use crate::repository::{GitRepository, Repository};
 use crate::resource::{Promotion, Source, SubscriptionSpec};
 use crate::target::{IndexKey, Target};
-use filter::Filter;
+use filter::{Filter, Wishes};
 use requested::Selectable;
 use waiting::Waiting;
 
@@ -33,22 +33,25 @@ pub struct Index {
     subscriptions: usize,
 }
 
-type Groups = HashMap<Repository, Vec<Group>>;
+/// There may be very many repositories and targets, so each is kept once, and so are the groups of a repository that one project
+/// alone subscribes to: they are the same everywhere and within it.
+type Groups = HashMap<Arc<Repository>, Arc<[Group]>>;
 
 #[derive(Debug)]
 struct Group {
     filters: Vec<Arc<Filter>>,
-    targets: Vec<Target>,
+    targets: Vec<Arc<Target>>,
 }
 
 /// Groups by repository and by the texts of the wishes for it.
-type Grouping = HashMap<Repository, BTreeMap<Vec<String>, Group>>;
+type Grouping = HashMap<Arc<Repository>, BTreeMap<Vec<Arc<str>>, Group>>;
 
 /// Builds an [`Index`].
 #[derive(Debug, Default)]
 pub struct IndexBuilder {
     patterns: Patterns,
-    compiled: HashMap<String, Arc<Filter>>,
+    compiled: HashMap<Arc<str>, Arc<Filter>>,
+    wishes: Wishes,
     /// By project; `None` is everywhere.
     groups: HashMap<Option<String>, Grouping>,
     waiting: Waiting,
@@ -77,23 +80,20 @@ impl IndexBuilder {
 
     /// Adds the subscriptions of a target. Those that name no repository are not indexed: no event can reach them.
     pub fn add(&mut self, target: &Target, subscriptions: &[SubscriptionSpec]) {
-        let mut wishes: HashMap<Repository, Vec<(String, Arc<Filter>)>> = HashMap::new();
+        let target = self.selectable.known(target);
+        let mut wishes: HashMap<Repository, Vec<(Arc<str>, Arc<Filter>)>> = HashMap::new();
         for subscription in subscriptions {
             self.subscriptions += 1;
             let Some(repository) = repository_of(&subscription.source) else {
                 continue;
             };
             self.selectable
-                .add_index(target, IndexKey::SubscribedUrls, repository.as_str());
-            let text = format!("{:?}", subscription.source);
-            let filter = self
-                .compiled
-                .entry(text.clone())
-                .or_insert_with(|| Arc::new(Filter::compile(&subscription.source, &mut self.patterns)))
-                .clone();
-            wishes.entry(repository).or_default().push((text, filter));
+                .add_index(&target, IndexKey::SubscribedUrls, repository.as_str());
+            let wish = self.compiled(&subscription.source);
+            wishes.entry(repository).or_default().push(wish);
         }
         for (repository, wishes) in wishes {
+            let repository = Arc::new(repository);
             let (texts, filters): (Vec<_>, Vec<_>) = wishes.into_iter().unzip();
             for scope in [None, Some(target.project().to_owned())] {
                 self.groups
@@ -112,6 +112,18 @@ impl IndexBuilder {
         }
     }
 
+    /// The filter of a subscription, with the text that tells it from others.
+    fn compiled(&mut self, source: &Source) -> (Arc<str>, Arc<Filter>) {
+        let text = format!("{source:?}");
+        if let Some((text, filter)) = self.compiled.get_key_value(text.as_str()) {
+            return (text.clone(), filter.clone());
+        }
+        let text: Arc<str> = text.into();
+        let filter = Arc::new(Filter::compile(source, &mut self.wishes, &mut self.patterns));
+        self.compiled.insert(text.clone(), filter.clone());
+        (text, filter)
+    }
+
     /// Adds the pull requests that a Promotion waits for, if there are any.
     pub fn add_promotion(&mut self, promotion: &Promotion) {
         let target = Target::Promotion {
@@ -127,18 +139,24 @@ impl IndexBuilder {
 
     /// The index of all that was added.
     pub fn build(mut self) -> Index {
-        let flatten = |groups: Grouping| -> Groups {
-            groups
-                .into_iter()
-                .map(|(repository, groups)| (repository, groups.into_values().collect()))
-                .collect()
+        let everywhere = self.groups.remove(&None).unwrap_or_default().into_iter();
+        let everywhere: Groups = everywhere
+            .map(|(repository, groups)| (repository, groups.into_values().collect()))
+            .collect();
+        // Whoever is in a project is everywhere, so as many are the same.
+        let of_project = |(repository, groups): (Arc<Repository>, BTreeMap<_, Group>)| {
+            let all = everywhere.get_key_value(&repository);
+            match all.filter(|(_, all)| targets(all.iter()) == targets(groups.values())) {
+                Some((repository, all)) => (repository.clone(), all.clone()),
+                None => (repository, groups.into_values().collect()),
+            }
         };
-        let everywhere = flatten(self.groups.remove(&None).unwrap_or_default());
         let by_project = self
             .groups
             .into_iter()
-            .filter_map(|(scope, groups)| Some((scope?, flatten(groups))))
+            .filter_map(|(scope, groups)| Some((scope?, groups.into_iter().map(of_project).collect())))
             .collect();
+        self.selectable.arrange();
         Index {
             everywhere,
             by_project,
@@ -147,6 +165,11 @@ impl IndexBuilder {
             subscriptions: self.subscriptions,
         }
     }
+}
+
+/// How many targets there are in groups; none is in two of them.
+fn targets<'a>(groups: impl Iterator<Item = &'a Group>) -> usize {
+    groups.map(|group| group.targets.len()).sum()
 }
 
 /// The repository that a subscription names, in canonical form. Charts in a registry share their normal form with images,
@@ -286,7 +309,7 @@ impl Index {
                         subscription: filter.to_string(),
                         wanted: verdict.is_ok(),
                         reason: verdict.unwrap_or_else(|refusal| refusal),
-                        targets: group.targets.clone(),
+                        targets: group.targets.iter().map(|target| target.as_ref().clone()).collect(),
                         named: named.cloned(),
                     }
                 }));
@@ -317,7 +340,7 @@ impl Index {
         };
         let groups = named
             .into_iter()
-            .filter_map(|(name, repository)| Some((name, groups?.get(&repository)?.as_slice())));
+            .filter_map(|(name, repository)| Some((name, groups?.get(&repository)?.as_ref())));
         groups.collect()
     }
 }

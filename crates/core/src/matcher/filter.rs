@@ -1,6 +1,8 @@
 //! Decides whether one subscription's wish covers an event to its repository.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::event::{ArtifactPushed, Event, GitRefPushed};
 use crate::go::regexp::Patterns;
@@ -15,11 +17,14 @@ use crate::semver::Constraint;
 #[derive(Debug)]
 pub(super) struct Filter {
     label: String,
-    wish: Wish,
+    wish: Arc<Wish>,
 }
 
+/// Wishes for images, which are the same for very many repositories, by their texts: each is compiled and kept once.
+pub(super) type Wishes = HashMap<String, Arc<Wish>>;
+
 #[derive(Debug)]
-enum Wish {
+pub(super) enum Wish {
     Image(ImagePolicy),
     Chart(ChartPolicy),
     Git {
@@ -31,14 +36,17 @@ enum Wish {
 }
 
 impl Filter {
-    pub(super) fn compile(source: &Source, patterns: &mut Patterns) -> Self {
+    pub(super) fn compile(source: &Source, wishes: &mut Wishes, patterns: &mut Patterns) -> Self {
         let (label, wish) = match source {
-            Source::Image(image) => (
-                image_label(image),
-                ImagePolicy::compile(image, patterns)
-                    .map(Wish::Image)
-                    .map_err(|e| e.to_string()),
-            ),
+            Source::Image(image) => {
+                let wish = wishes
+                    .entry(text_without_repository(image))
+                    .or_insert_with(|| Arc::new(image_wish(image, patterns)));
+                return Self {
+                    label: image_label(image),
+                    wish: wish.clone(),
+                };
+            }
             Source::Chart(chart) => (chart_label(chart), chart_wish(chart)),
             Source::Git(git) => (git_label(git), git_wish(git)),
             Source::Generic { subscription_type, .. } => (
@@ -49,13 +57,13 @@ impl Filter {
         };
         Self {
             label,
-            wish: wish.unwrap_or_else(Wish::Broken),
+            wish: Arc::new(wish.unwrap_or_else(Wish::Broken)),
         }
     }
 
     /// Why the event is for it, or why not.
     pub(super) fn verdict(&self, event: &Event) -> Result<String, String> {
-        match (&self.wish, event) {
+        match (self.wish.as_ref(), event) {
             (Wish::Broken(problem), _) => Err(format!("the subscription cannot be evaluated: {problem}")),
             (Wish::Image(policy), Event::ArtifactPushed(pushed)) => image_verdict(policy, pushed),
             (Wish::Chart(policy), Event::ArtifactPushed(pushed)) => chart_verdict(policy, pushed),
@@ -112,6 +120,32 @@ fn git_verdict(refs: &GitRefFilter, paths: &PathFilter, pushed: &GitRefPushed) -
         return Err("none of the changed files is within the paths".to_owned());
     }
     Ok("the ref is wanted".to_owned())
+}
+
+fn image_wish(image: &ImageSubscription, patterns: &mut Patterns) -> Wish {
+    ImagePolicy::compile(image, patterns).map_or_else(|error| Wish::Broken(error.to_string()), Wish::Image)
+}
+
+/// What tells a wish for an image from others, wherever the image is.
+fn text_without_repository(image: &ImageSubscription) -> String {
+    let ImageSubscription {
+        repo_url: _,
+        image_selection_strategy,
+        constraint,
+        strict_semvers,
+        allow_tags_regexes,
+        ignore_tags_regexes,
+        allow_tags,
+        ignore_tags,
+        platform,
+        discovery_limit,
+        insecure_skip_tls_verify,
+        cache_by_tag,
+    } = image;
+    let versions = (image_selection_strategy, constraint, strict_semvers);
+    let tags = (allow_tags_regexes, ignore_tags_regexes, allow_tags, ignore_tags);
+    let rest = (platform, discovery_limit, insecure_skip_tls_verify, cache_by_tag);
+    format!("{:?}", (versions, tags, rest))
 }
 
 fn chart_wish(chart: &ChartSubscription) -> Result<Wish, String> {

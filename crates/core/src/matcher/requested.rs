@@ -1,7 +1,7 @@
 //! Decides which targets a request chooses by name, labels and what they are found under. A name and an index that has to
 //! hold are looked up, so that targets of no interest are not even looked at.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::{Explanation, Line};
@@ -13,12 +13,16 @@ use crate::target::{Criteria, IndexKey, IndexOperator, IndexRequirement, LabelOp
 /// At most so many targets are named in an explanation that were not chosen for the same reason.
 const NAMED: usize = 50;
 
-/// What targets can be chosen by. There may be very many, so each is kept once.
+/// What targets can be chosen by. There may be very many, so each is kept once, and so is what several are found under.
 #[derive(Debug, Default)]
 pub(super) struct Selectable {
     targets: BTreeMap<Arc<Target>, Features>,
-    by_name: HashMap<String, BTreeSet<Arc<Target>>>,
-    by_index: HashMap<IndexKey, HashMap<Arc<str>, BTreeSet<Arc<Target>>>>,
+    /// In the order of their names, once they are arranged.
+    by_name: Vec<Arc<Target>>,
+    /// In the order of what they are found under, once they are arranged.
+    by_index: Vec<(IndexKey, Arc<str>, Arc<Target>)>,
+    /// What any are found under, until they are arranged.
+    values: HashSet<Arc<str>>,
 }
 
 #[derive(Debug, Default)]
@@ -31,27 +35,61 @@ impl Selectable {
     /// Notes a target with its labels.
     pub(super) fn add(&mut self, target: &Target, labels: &BTreeMap<String, String>) {
         let target = self.known(target);
-        let named = self.by_name.entry(name_of(&target).to_owned()).or_default();
-        named.insert(target.clone());
         self.targets.entry(target).or_default().labels = labels.clone();
     }
 
     /// Notes that a target is found under something.
     pub(super) fn add_index(&mut self, target: &Target, key: IndexKey, value: &str) {
+        let value = match self.values.get(value) {
+            Some(value) => value.clone(),
+            None => {
+                let value: Arc<str> = value.into();
+                self.values.insert(value.clone());
+                value
+            }
+        };
         let target = self.known(target);
-        let index = self.by_index.entry(key).or_default();
-        let known = index.get_key_value(value).map(|(value, _)| value.clone());
-        let value = known.unwrap_or_else(|| value.into());
-        index.entry(value.clone()).or_default().insert(target.clone());
         let indices = &mut self.targets.entry(target).or_default().indices;
         if !indices.contains(&(key, value.clone())) {
+            // Most have one and no more.
+            indices.reserve_exact(1);
             indices.push((key, value));
         }
     }
 
-    fn known(&self, target: &Target) -> Arc<Target> {
+    /// The target as it is kept, if it is.
+    pub(super) fn known(&self, target: &Target) -> Arc<Target> {
         let known = self.targets.get_key_value(target).map(|(target, _)| target.clone());
         known.unwrap_or_else(|| Arc::new(target.clone()))
+    }
+
+    /// Puts all that was noted in the order in which it is looked up.
+    pub(super) fn arrange(&mut self) {
+        self.values = HashSet::new();
+        self.by_name = self.targets.keys().cloned().collect();
+        self.by_name.sort_by(|one, other| name_of(one).cmp(name_of(other)));
+        let indices = self.targets.iter().flat_map(|(target, features)| {
+            let found_under = features.indices.iter();
+            found_under.map(|(key, value)| (*key, value.clone(), target.clone()))
+        });
+        self.by_index = indices.collect();
+        self.by_index.sort();
+    }
+
+    /// Those of a name.
+    fn named(&self, name: &str) -> &[Arc<Target>] {
+        let first = self.by_name.partition_point(|target| name_of(target) < name);
+        let others = &self.by_name[first..];
+        &others[..others.partition_point(|target| name_of(target) == name)]
+    }
+
+    /// Those found under something.
+    fn found_under(&self, key: IndexKey, value: &str) -> &[(IndexKey, Arc<str>, Arc<Target>)] {
+        let place =
+            |(its_key, its_value, _): &(IndexKey, Arc<str>, Arc<Target>)| (*its_key, &**its_value).cmp(&(key, value));
+        let first = self.by_index.partition_point(|found| place(found).is_lt());
+        let others = &self.by_index[first..];
+        &others[..others.partition_point(|found| place(found).is_eq())]
     }
 
     /// How many targets within `reach` are chosen.
@@ -116,7 +154,7 @@ impl Selectable {
         };
         let equals = |index: &&IndexRequirement| index.operator == IndexOperator::Equals;
         let index = criteria.indices.iter().find(equals);
-        let found = match (&criteria.name, index, reach) {
+        let found: Vec<&Arc<Target>> = match (&criteria.name, index, reach) {
             (Some(name), _, Reach::Project(project)) => {
                 let target = target(criteria.kind, project, name);
                 let known = self.targets.get_key_value(&target);
@@ -125,10 +163,10 @@ impl Selectable {
                     .into_iter()
                     .collect();
             }
-            (Some(name), _, Reach::Everywhere) => self.by_name.get(name),
+            (Some(name), _, Reach::Everywhere) => self.named(name).iter().collect(),
             (None, Some(index), _) => {
-                let index_of_key = self.by_index.get(&index.key);
-                index_of_key.and_then(|values| values.get(index.value.as_str()))
+                let found = self.found_under(index.key, &index.value).iter();
+                found.map(|(_, _, target)| target).collect()
             }
             (None, None, Reach::Project(project)) => {
                 let first = target(criteria.kind, project, "");
@@ -146,7 +184,7 @@ impl Selectable {
                 return all.filter(|(target, _)| within(target)).collect();
             }
         };
-        let found = found.into_iter().flatten().filter(|target| within(target));
+        let found = found.into_iter().filter(|target| within(target));
         let described = found.filter_map(|target| self.targets.get_key_value(target));
         described
             .map(|(target, features)| (target.as_ref(), features))

@@ -26,7 +26,7 @@ fn subscriptions(written: Value) -> Vec<SubscriptionSpec> {
     });
     match Resource::from_value(&manifest) {
         Parsed::Known(resource, _) => match *resource {
-            Resource::Warehouse(warehouse) => warehouse.subscriptions,
+            Resource::Warehouse(warehouse) => warehouse.subscriptions.clone(),
             other => panic!("{other:?} is no Warehouse"),
         },
         other => panic!("{other:?}"),
