@@ -119,7 +119,7 @@ fn image_updaters(called_as: CalledAs, program: Program, typed: &[OsString]) -> 
 
 /// All other commands, which clap reads; as Image Updater, flags may stand before them, too.
 fn others(called_as: CalledAs, found: Found, typed: Vec<OsString>) -> ExitCode {
-    let root = root(called_as);
+    let root = root_of(called_as);
     let words = match (called_as, found.command) {
         (CalledAs::Landfall | CalledAs::Kargo, _) | (CalledAs::ImageUpdater, None) => typed,
         (CalledAs::ImageUpdater, Some(command)) => {
@@ -129,19 +129,26 @@ fn others(called_as: CalledAs, found: Found, typed: Vec<OsString>) -> ExitCode {
             std::iter::once(command.into()).chain(found.rest).collect()
         }
     };
-    let command = words.first().and_then(|word| root.find_subcommand(word)).cloned();
+    let first = words.first().cloned();
     let name = OsString::from(called_as.name());
-    let matches = root.clone().try_get_matches_from(std::iter::once(name).chain(words));
+    let matches = root.try_get_matches_from(std::iter::once(name).chain(words));
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
     let result = match cli {
-        Ok(cli) => cli.command.run(called_as, root.clone()).map_err(Failure::Run),
+        Ok(cli) => cli.command.run(called_as).map_err(Failure::Run),
         Err(error) => Err(Failure::Words(error)),
     };
-    end(called_as, result, command.or(Some(root)))
+    // The description of all commands is large, and a server would hold it for as long as it runs. It is made anew for whoever
+    // has to be told how a command is used.
+    let command = result.is_err().then(|| {
+        let root = root_of(called_as);
+        let command = first.and_then(|word| root.find_subcommand(word)).cloned();
+        command.unwrap_or(root)
+    });
+    end(called_as, result, command)
 }
 
 /// Every command there is.
-fn root(called_as: CalledAs) -> clap::Command {
+fn root_of(called_as: CalledAs) -> clap::Command {
     let commands = match called_as {
         CalledAs::Landfall => Cli::command(),
         CalledAs::ImageUpdater | CalledAs::Kargo => at_home(Cli::command()),
@@ -164,7 +171,7 @@ fn at_home(command: clap::Command) -> clap::Command {
 }
 
 impl Command {
-    fn run(self, called_as: CalledAs, root: clap::Command) -> anyhow::Result<()> {
+    fn run(self, called_as: CalledAs) -> anyhow::Result<()> {
         match self {
             Self::Serve(args) => args.run(),
             Self::ExternalWebhooksServer(args) => args.run(),
@@ -174,9 +181,9 @@ impl Command {
             Self::Deliveries(command) => block_on(command.run()),
             Self::Template(args) => args.run(called_as),
             Self::Crds(args) => args.run(),
-            Self::Completion(args) => args.run(root),
+            Self::Completion(args) => args.run(root_of(called_as)),
             Self::Version(args) => args.run(called_as),
-            Self::Docs => docs::run(&root),
+            Self::Docs => docs::run(&root_of(called_as)),
         }
     }
 }
