@@ -65,6 +65,8 @@ type Wishes = Vec<(Extent, Timestamp)>;
 
 /// Entries that are matched and written together.
 const BATCH: u32 = 256;
+/// Work that is written together, unless one entry alone has more: deliveries that come meanwhile wait for it to be on the disk.
+const PIECE: usize = 256;
 /// The plan is looked at this often even if nothing seems due: clocks jump, and a wake-up must not be all there is.
 const PATROL: Duration = Duration::from_secs(15);
 /// How long to wait when the store cannot be read or written.
@@ -171,30 +173,30 @@ impl Pipeline {
     async fn match_batch(&self, unmatched: Vec<Unmatched>) {
         let live = self.live.load_full();
         let now = now();
-        let mut targets: Vec<Target> = Vec::new();
-        let planned: Vec<_> = unmatched
-            .iter()
-            .map(|entry| {
-                let explanations: Vec<Explanation> = entry
-                    .events
-                    .iter()
-                    .map(|event| live.index.explain(event, &entry.reach))
-                    .collect();
-                let work = hints_by_target(&entry.events, &explanations);
-                targets.extend(work.iter().map(|(target, _)| target.clone()));
-                Matched {
-                    id: entry.id,
-                    explanations,
-                    work,
-                }
-            })
-            .collect();
-        self.persist("what matching found", || self.store.plan(planned.clone(), now))
-            .await;
-        targets.sort();
-        targets.dedup();
-        for target in targets {
-            self.wish(&target, Extent::Hinted, now);
+        let match_one = |entry: &Unmatched| {
+            let explain = |event: &Event| live.index.explain(event, &entry.reach);
+            let explanations: Vec<Explanation> = entry.events.iter().map(explain).collect();
+            let work = hints_by_target(&entry.events, &explanations);
+            Matched {
+                id: entry.id,
+                explanations,
+                work,
+            }
+        };
+        let planned: Vec<Matched> = unmatched.iter().map(match_one).collect();
+        for together in in_pieces(planned) {
+            self.persist("what matching found", || self.store.plan(together.clone(), now))
+                .await;
+            let mut targets: Vec<&Target> = together
+                .iter()
+                .flat_map(|matched| &matched.work)
+                .map(|(target, _)| target)
+                .collect();
+            targets.sort();
+            targets.dedup();
+            for target in targets {
+                self.wish(target, Extent::Hinted, now);
+            }
         }
     }
 
@@ -355,6 +357,20 @@ impl Pipeline {
             }
         }
     }
+}
+
+/// What is written together: one entry, and as many more as there is room for beside it.
+fn in_pieces(planned: Vec<Matched>) -> impl Iterator<Item = Vec<Matched>> {
+    let mut planned = planned.into_iter().peekable();
+    std::iter::from_fn(move || {
+        let mut together = vec![planned.next()?];
+        let mut size = together[0].work.len();
+        while let Some(next) = planned.next_if(|next| size + next.work.len() <= PIECE) {
+            size += next.work.len();
+            together.push(next);
+        }
+        Some(together)
+    })
 }
 
 /// Where each target that wants any of the events has to look.
