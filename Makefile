@@ -143,7 +143,7 @@ nginx: ## Fetch nginx's package and unpack it below target, unless there is one;
 	$(NGINX) -v >/dev/null 2>&1 || \
 	  { echo "==> nginx does not run; install it, or set NGINX to its path:" >&2; $(NGINX) -v; exit 1; }
 
-bench: deps nginx build ## Measure, and print ratios.
+bench: deps nginx kubernetes build ## Measure, and print ratios.
 	@$(CARGO) run --release --locked -p landfall-harness --bin bench
 
 torture: deps ## Kill landfall 1,000 times in the middle of its work and look for what is lost.

@@ -15,6 +15,8 @@ pub const CONNECTIONS: usize = 64;
 const THREADS: usize = 2;
 /// What a request holds in place of a number that makes its content differ from all others'.
 pub const NUMBER: &str = "100000000000";
+/// No answer is longer than this, in bytes.
+const ANSWER: usize = 2048;
 
 /// Requests that differ in one number.
 pub struct Template {
@@ -134,7 +136,18 @@ fn drive<S: Read + Write>(
 
 /// Reads an answer, which is to be a 200.
 pub fn receive(stream: &mut impl Read) -> Result<()> {
-    let mut buffer = [0; 2048];
+    read(stream, &mut [0; ANSWER]).map(drop)
+}
+
+/// Reads an answer as text, head and body, which is to be a 200.
+pub fn answer(stream: &mut impl Read) -> Result<String> {
+    let mut buffer = [0; ANSWER];
+    let length = read(stream, &mut buffer)?;
+    Ok(String::from_utf8_lossy(&buffer[..length]).into_owned())
+}
+
+/// Fills the buffer with an answer, and returns how long it is.
+fn read(stream: &mut impl Read, buffer: &mut [u8; ANSWER]) -> Result<usize> {
     let mut filled = 0;
     loop {
         let read = stream.read(&mut buffer[filled..]).context("no answer")?;
@@ -151,7 +164,7 @@ pub fn receive(stream: &mut impl Read) -> Result<()> {
     if !buffer.starts_with(b"HTTP/1.1 200 ") {
         bail!("the server answered {}", String::from_utf8_lossy(&buffer[..filled]));
     }
-    Ok(())
+    Ok(filled)
 }
 
 /// How long an answer is, head and body, once its head is there.

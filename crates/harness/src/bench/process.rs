@@ -31,23 +31,17 @@ pub struct Server {
 impl Server {
     /// Starts it, and waits for the first answer of `/healthz`, looking every millisecond.
     pub fn start(binary: &Path, manifests: &Path, data: &Path, args: &[String]) -> Result<Self> {
-        Self::start_until(answers, binary, (manifests, data), args)
+        let args = [&["--manifests".to_owned(), manifests.display().to_string()], args].concat();
+        Self::start_until(|host| answers(host, "/healthz"), binary, data, &args)
     }
 
     /// Starts it, and waits until `answers` says of the address that it does, asking every millisecond.
-    pub fn start_until(
-        answers: impl Fn(&str) -> bool,
-        binary: &Path,
-        (manifests, data): (&Path, &Path),
-        args: &[String],
-    ) -> Result<Self> {
+    pub fn start_until(answers: impl Fn(&str) -> bool, binary: &Path, data: &Path, args: &[String]) -> Result<Self> {
         let host = format!("127.0.0.1:{}", free_port()?);
         let log = fs::File::create(data.with_extension("log"))?;
         let mut command = Command::new(binary);
         command
-            .args(["serve", "--listen", &host, "--manifests"])
-            .arg(manifests)
-            .arg("--data-dir")
+            .args(["serve", "--listen", &host, "--data-dir"])
             .arg(data)
             .args(args);
         let began = Instant::now();
@@ -83,8 +77,17 @@ impl Server {
 
     /// Its resident memory, in MiB.
     pub fn resident(&self) -> Result<f64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most that its resident memory has been, in MiB.
+    pub fn most_resident(&self) -> Result<f64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, name: &str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
         let kib: Option<f64> = line.and_then(|rest| rest.trim().trim_end_matches(" kB").parse().ok());
         Ok(kib.context("the system does not tell the resident memory")? / 1024.0)
     }
@@ -113,13 +116,14 @@ impl Drop for Server {
     }
 }
 
-fn answers(host: &str) -> bool {
+/// Whether `host` answers a GET of `path` with 200.
+pub fn answers(host: &str, path: &str) -> bool {
     let reachable = host
         .parse()
         .is_ok_and(|address| TcpStream::connect_timeout(&address, QUIET).is_ok());
     reachable
         && Connection::open(host, QUIET)
-            .and_then(|mut connection| connection.send(&Request::new("GET", "/healthz")))
+            .and_then(|mut connection| connection.send(&Request::new("GET", path)))
             .is_ok_and(|response| response.status == 200)
 }
 

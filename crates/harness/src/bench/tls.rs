@@ -154,12 +154,13 @@ fn start(binary: &Path, folder: &Path, certificate: &Certificate) -> Result<Serv
     let (manifests, data) = (folder.join("manifests"), folder.join("data"));
     std::fs::create_dir_all(&manifests)?;
     let args = [
+        format!("--manifests={}", manifests.display()),
         format!("--docker-webhook-secret={SECRET}"),
         format!("--tls-cert={}", certificate.certificate.display()),
         format!("--tls-key={}", certificate.key.display()),
     ];
     let answers = |host: &str| healthy(certificate, host).is_ok();
-    Server::start_until(answers, binary, (&manifests, &data), &args)
+    Server::start_until(answers, binary, &data, &args)
 }
 
 fn healthy(certificate: &Certificate, host: &str) -> Result<()> {

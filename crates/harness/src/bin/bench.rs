@@ -6,10 +6,18 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
+#[path = "../bench/api.rs"]
+mod api;
+#[path = "../bench/cluster.rs"]
+mod cluster;
+#[path = "../bench/effects.rs"]
+mod effects;
 #[path = "../bench/footprint.rs"]
 mod footprint;
 #[path = "../bench/journal.rs"]
 mod journal;
+#[path = "../bench/kubernetes.rs"]
+mod kubernetes;
 #[path = "../bench/load.rs"]
 mod load;
 #[path = "../bench/matching.rs"]
@@ -27,9 +35,11 @@ mod secure;
 #[path = "../bench/tls.rs"]
 mod tls;
 
+use kubernetes::Sizes;
 use report::Report;
 
-const USAGE: &str = "usage: bench [--check] [--binary PATH] [journal] [matching] [requests] [footprint] [tls]";
+const USAGE: &str =
+    "usage: bench [--check] [--small] [--binary PATH] [journal] [matching] [requests] [footprint] [tls] [kubernetes]";
 
 /// A benchmark, as it is named on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,14 +49,16 @@ enum Part {
     Requests,
     Footprint,
     Tls,
+    Kubernetes,
 }
 
-const PARTS: [(&str, Part); 5] = [
+const PARTS: [(&str, Part); 6] = [
     ("matching", Part::Matching),
     ("requests", Part::Requests),
     ("footprint", Part::Footprint),
     ("journal", Part::Journal),
     ("tls", Part::Tls),
+    ("kubernetes", Part::Kubernetes),
 ];
 
 struct Arguments {
@@ -54,6 +66,8 @@ struct Arguments {
     parts: Vec<Part>,
     /// Whether a missed bound is a failure of the run.
     check: bool,
+    /// Of what is large and takes long to make.
+    sizes: Sizes,
 }
 
 fn main() -> Result<ExitCode> {
@@ -75,6 +89,7 @@ fn main() -> Result<ExitCode> {
             Part::Requests => requests::run(&arguments.binary, &mut report)?,
             Part::Footprint => footprint::run(&arguments.binary, &mut report)?,
             Part::Tls => tls::run(&arguments.binary, &mut report)?,
+            Part::Kubernetes => kubernetes::run(&arguments.binary, arguments.sizes, &mut report)?,
         }
     }
     let missed = report.finish()?;
@@ -89,11 +104,13 @@ fn main() -> Result<ExitCode> {
 fn arguments() -> Result<Option<Arguments>> {
     let own = std::env::current_exe().context("the path of this program is not known")?;
     let (mut binary, mut parts, mut check) = (own.with_file_name("landfall"), Vec::new(), false);
+    let mut sizes = Sizes::FULL;
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
         match word.as_str() {
             "--help" | "-h" => return Ok(None),
             "--check" => check = true,
+            "--small" => sizes = Sizes::SMALL,
             "--binary" => binary = words.next().context("--binary needs a path")?.into(),
             name => match PARTS.iter().find(|(known, _)| *known == name) {
                 Some((_, part)) => parts.push(*part),
@@ -104,5 +121,10 @@ fn arguments() -> Result<Option<Arguments>> {
     if parts.is_empty() {
         parts = PARTS.iter().map(|(_, part)| *part).collect();
     }
-    Ok(Some(Arguments { binary, parts, check }))
+    Ok(Some(Arguments {
+        binary,
+        parts,
+        check,
+        sizes,
+    }))
 }

@@ -5,7 +5,6 @@ mod delivery;
 mod fan_out;
 mod kargo;
 mod load;
-mod measure;
 mod outage;
 mod poison;
 mod receivers;
