@@ -1,10 +1,19 @@
 //! Decides when each target is refreshed: at most one refresh of a target at a time, wishes that meet become one. It must
 //! not know what a refresh does, nor how many registries there are.
 
+mod handover;
+mod hint;
+mod progress;
+mod pursuit;
+
 use std::collections::{BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use self::handover::{Asked, HINTS_ANNOTATION, Seen, asked, hand_over};
+pub use self::hint::Hint;
+pub use self::progress::{Progress, Wanted};
+pub use self::pursuit::{Conclusion, Found, Pursuit, Task};
 use crate::target::Target;
 
 /// How much a refresh looks at.

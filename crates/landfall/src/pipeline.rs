@@ -18,7 +18,7 @@ use landfall_core::event::Event;
 use landfall_core::journal::{Retention, RetryPolicy};
 use landfall_core::matcher::{Explanation, Line};
 use landfall_core::pace::Pace;
-use landfall_core::refresh::{Extent, Occasion, Plan};
+use landfall_core::refresh::{Extent, Hint, Occasion, Plan};
 use landfall_core::repository::Repository;
 use landfall_core::target::Target;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
@@ -32,7 +32,7 @@ pub use effect::Effect;
 use sharing::{Refused, Turn};
 use slots::Slots;
 
-use crate::store::{Hint, Matched, Store, StoreError, Unmatched, WaitingWork};
+use crate::store::{Matched, Store, StoreError, Unmatched, WaitingWork};
 
 /// What was configured of it.
 pub struct Rules {

@@ -19,6 +19,15 @@ pub struct Discovered {
     pub outcome: Result<ImageOutcome, Setback>,
 }
 
+/// A subscription of a kind that nobody here looks at, so that its earlier results stay what they are.
+#[derive(Clone, Debug)]
+pub struct Undiscovered {
+    /// The subscription in words, with its place.
+    pub label: String,
+    /// Why nobody looks at it.
+    pub reason: String,
+}
+
 /// What an image subscription chose.
 #[derive(Clone, Debug)]
 pub struct ImageOutcome {
@@ -33,28 +42,37 @@ pub struct ImageOutcome {
 }
 
 /// The status after a look at every subscription at `now`. `token` is the value of the refresh annotation that the look
-/// answered; it is acknowledged only if everything succeeded, because whoever waits for it takes it for a success.
+/// answered; it is acknowledged only if everything that was looked at succeeded, because whoever waits for it takes it for a
+/// success.
 ///
-/// A subscription that failed keeps what it had, and spoils none of its neighbours' results.
+/// A subscription that failed keeps what it had, and spoils none of its neighbours' results. The conditions name it, and those
+/// that nobody looks at.
 pub fn warehouse_status(
     previous: &WarehouseStatus,
     results: &[Discovered],
+    undiscovered: &[Undiscovered],
     generation: i64,
     token: Option<&str>,
     now: Timestamp,
 ) -> WarehouseStatus {
     let mut status = previous.clone();
-    let failures: Vec<String> = results
+    let mut failures: Vec<String> = results
         .iter()
         .filter_map(|result| Some(format!("{}: {}", result.label, result.outcome.as_ref().err()?.reason())))
         .collect();
+    let is_complete = failures.is_empty() && !results.is_empty();
+    failures.extend(
+        undiscovered
+            .iter()
+            .map(|left| format!("{}: {}", left.label, left.reason)),
+    );
     let kept = previous.discovered_artifacts.clone().unwrap_or_default();
     let images: Vec<ImageDiscoveryResult> = results
         .iter()
         .filter_map(|result| result.outcome.as_ref().ok().map(image_result))
         .collect();
     status.observed_generation = generation;
-    if failures.is_empty() {
+    if is_complete {
         status.last_handled_refresh = token.map_or(status.last_handled_refresh, str::to_owned);
         status.discovered_artifacts = Some(DiscoveredArtifacts {
             discovered_at: Some(now),

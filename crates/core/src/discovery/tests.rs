@@ -623,7 +623,7 @@ fn well() -> WarehouseStatus {
         outcome(API, "", vec![chosen("1.0.0", 1)]),
         outcome(WEB, "web", vec![chosen("2.0.0", 2)]),
     ];
-    warehouse_status(&WarehouseStatus::default(), &results, 1, Some("first"), at(1))
+    warehouse_status(&WarehouseStatus::default(), &results, &[], 1, Some("first"), at(1))
 }
 
 #[test]
@@ -656,7 +656,7 @@ fn another_success_is_no_transition() {
         outcome(API, "", vec![chosen("1.1.0", 3), chosen("1.0.0", 1)]),
         outcome(WEB, "web", vec![chosen("2.0.0", 2)]),
     ];
-    let status = warehouse_status(&well(), &results, 2, Some("second"), at(2));
+    let status = warehouse_status(&well(), &results, &[], 2, Some("second"), at(2));
     let mut expected = well();
     expected.conditions = conditions(
         1,
@@ -689,7 +689,7 @@ fn another_success_is_no_transition() {
     );
     // Without an annotation, what was acknowledged stays.
     assert_eq!(
-        warehouse_status(&well(), &results, 2, None, at(2)).last_handled_refresh,
+        warehouse_status(&well(), &results, &[], 2, None, at(2)).last_handled_refresh,
         "first"
     );
 }
@@ -708,7 +708,7 @@ fn a_failure_keeps_its_old_results_and_spoils_no_neighbours() {
             outcome(API, "", vec![chosen("1.1.0", 3)]),
             failure("subscription web", setback),
         ];
-        let status = warehouse_status(&well(), &results, 2, Some("second"), at(2));
+        let status = warehouse_status(&well(), &results, &[], 2, Some("second"), at(2));
         let mut expected = well();
         expected.observed_generation = 2;
         let hopeless = matches!(results[1].outcome, Err(Setback::Hopeless(_)));
@@ -723,14 +723,14 @@ fn a_failure_keeps_its_old_results_and_spoils_no_neighbours() {
         expected.discovered_artifacts.as_mut().unwrap().images[0] = result(API, "", &[("1.1.0", 3)]);
         assert_eq!(status, expected, "{message}");
 
-        let failing = warehouse_status(&status, &results, 2, Some("second"), at(3));
+        let failing = warehouse_status(&status, &results, &[], 2, Some("second"), at(3));
         assert_eq!(failing, expected, "a second failure is no transition");
 
         let results = [
             outcome(API, "", vec![chosen("1.1.0", 3)]),
             outcome(WEB, "web", vec![chosen("2.1.0", 4)]),
         ];
-        let recovered = warehouse_status(&failing, &results, 2, Some("second"), at(4));
+        let recovered = warehouse_status(&failing, &results, &[], 2, Some("second"), at(4));
         expected.conditions = conditions(
             2,
             &[
@@ -746,20 +746,57 @@ fn a_failure_keeps_its_old_results_and_spoils_no_neighbours() {
     }
 }
 
+/// What nobody looks at keeps its results, and what was looked at beside it is acknowledged; where nothing was, nothing is.
+#[test]
+fn what_nobody_looks_at_is_named_and_stays() {
+    let undiscovered = [Undiscovered {
+        label: "subscription 2 (git https://git.example/a)".to_owned(),
+        reason: "images only".to_owned(),
+    }];
+    let git = vec![GitDiscoveryResult {
+        repo_url: "https://git.example/a".to_owned(),
+        ..GitDiscoveryResult::default()
+    }];
+    let mut before = well();
+    before.discovered_artifacts.as_mut().unwrap().git = git.clone();
+    let results = [outcome(API, "", vec![chosen("1.1.0", 3)])];
+    let status = warehouse_status(&before, &results, &undiscovered, 2, Some("second"), at(2));
+    let artifacts = status.discovered_artifacts.unwrap();
+    assert_eq!(artifacts.git, git);
+    assert_eq!(artifacts.images, [result(API, "", &[("1.1.0", 3)])]);
+    assert_eq!(
+        (artifacts.discovered_at, &*status.last_handled_refresh),
+        (Some(at(2)), "second")
+    );
+    let ready = status.conditions.find("Ready").unwrap();
+    assert_eq!(
+        (ready.status, &*ready.message),
+        (
+            ConditionStatus::False,
+            "subscription 2 (git https://git.example/a): images only"
+        )
+    );
+    let alone = warehouse_status(&before, &[], &undiscovered, 2, Some("second"), at(2));
+    assert_eq!(
+        (alone.discovered_artifacts, &*alone.last_handled_refresh),
+        (before.discovered_artifacts, "first")
+    );
+}
+
 #[test]
 fn failures_alone_change_no_results() {
     let results = [
         failure("subscription 1", Setback::Failed("a".to_owned())),
         failure("subscription 2", Setback::Failed("b".to_owned())),
     ];
-    let status = warehouse_status(&well(), &results, 1, Some("second"), at(2));
+    let status = warehouse_status(&well(), &results, &[], 1, Some("second"), at(2));
     assert_eq!(status.discovered_artifacts, well().discovered_artifacts);
     assert_eq!(status.last_handled_refresh, "first");
     assert_eq!(
         status.conditions.find("Ready").unwrap().message,
         "subscription 1: a; subscription 2: b"
     );
-    let first = warehouse_status(&WarehouseStatus::default(), &results, 1, Some("first"), at(2));
+    let first = warehouse_status(&WarehouseStatus::default(), &results, &[], 1, Some("first"), at(2));
     assert_eq!(
         (first.discovered_artifacts, first.last_handled_refresh),
         (None, String::new())
@@ -769,7 +806,7 @@ fn failures_alone_change_no_results() {
         outcome(API, "", vec![]),
         failure("subscription 2", Setback::Failed("b".to_owned())),
     ];
-    let half = warehouse_status(&WarehouseStatus::default(), &half, 1, None, at(2));
+    let half = warehouse_status(&WarehouseStatus::default(), &half, &[], 1, None, at(2));
     let images = vec![result(API, "", &[])];
     assert_eq!(
         half.discovered_artifacts,
@@ -784,7 +821,7 @@ fn failures_alone_change_no_results() {
 fn nothing_to_choose_from_is_a_success_that_is_not_ready() {
     use ConditionStatus::False;
     let results = [outcome(API, "", vec![]), outcome(WEB, "web", vec![])];
-    let status = warehouse_status(&well(), &results, 1, Some("second"), at(2));
+    let status = warehouse_status(&well(), &results, &[], 1, Some("second"), at(2));
     let message = "No image references discovered for ghcr.io/shop/api, ghcr.io/shop/web";
     let expected = WarehouseStatus {
         conditions: conditions(
@@ -825,7 +862,14 @@ fn what_others_wrote_stays() {
         observed_generation: 1,
     };
     previous.conditions.set(new, at(1));
-    let status = warehouse_status(&previous, &[outcome(API, "", vec![chosen("1.0.0", 1)])], 1, None, at(2));
+    let status = warehouse_status(
+        &previous,
+        &[outcome(API, "", vec![chosen("1.0.0", 1)])],
+        &[],
+        1,
+        None,
+        at(2),
+    );
     assert_eq!(status.last_freight_id, "f00");
     assert_eq!(
         status.discovered_artifacts.unwrap().git,
@@ -859,7 +903,14 @@ fn before_the_first_look() {
         ..WarehouseStatus::default()
     };
     assert_eq!(first_look_status(3, at(1)), expected);
-    let after = warehouse_status(&expected, &[outcome(API, "", vec![chosen("1.0.0", 1)])], 3, None, at(2));
+    let after = warehouse_status(
+        &expected,
+        &[outcome(API, "", vec![chosen("1.0.0", 1)])],
+        &[],
+        3,
+        None,
+        at(2),
+    );
     let times: Vec<_> = after
         .conditions
         .iter()

@@ -30,6 +30,7 @@ impl KubernetesArgs {
         Options {
             kubeconfig: self.kubeconfig,
             namespaces,
+            serves_warehouses: false,
         }
     }
 }

@@ -1,14 +1,15 @@
 //! Refreshes a Warehouse: looks where events point, or at everything, and makes its status from what is there.
 
 mod image;
+mod outcome;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use landfall_core::discovery::{Discovered, ImageOutcome};
+use landfall_core::discovery::{Discovered, ImageOutcome, Undiscovered};
 use landfall_core::journal::Setback;
-use landfall_core::refresh::Extent;
+use landfall_core::refresh::{Extent, Hint};
 use landfall_core::repository::ImageRepository;
 use landfall_core::resource::{Source, SubscriptionSpec, Warehouse};
 
@@ -17,8 +18,9 @@ use crate::clock::now;
 use crate::discovery::Catalogs;
 use crate::live::LiveWarehouse;
 use crate::registry::RegistryClient;
-use crate::store::{Hint, Store};
+use crate::store::Store;
 use image::ImageRefresh;
+pub use outcome::{broken, failed, outcome, setbacks};
 
 /// What refreshes work with.
 #[derive(Clone)]
@@ -30,8 +32,10 @@ pub struct Discovery {
 
 /// What a refresh found.
 pub struct Refreshed {
-    /// The result of each subscription, in the order of the spec.
+    /// The result of each subscription that was looked at, in the order of the spec.
     pub results: Vec<Discovered>,
+    /// The other subscriptions.
+    pub undiscovered: Vec<Undiscovered>,
     /// What each pointed-at tag turned out to be. What is missing here was seen, or is nobody's business.
     pub hints: BTreeMap<Hint, HintOutcome>,
     /// What each subscription chose, in words.
@@ -74,6 +78,7 @@ pub async fn refresh(
     let project = warehouse.metadata.namespace.clone().unwrap_or_default();
     let mut refreshed = Refreshed {
         results: Vec::new(),
+        undiscovered: Vec::new(),
         hints: BTreeMap::new(),
         choices: Vec::new(),
         asked: now(),
@@ -99,7 +104,12 @@ pub async fn refresh(
                 };
                 refresh.run(credentials, &project, subscription, &mut refreshed).await
             }
-            (other, _) => Err(Setback::Hopeless(not_discovered(other))),
+            (other, _) => {
+                let reason = not_discovered(other);
+                refreshed.choices.push(format!("{label}: {reason}"));
+                refreshed.undiscovered.push(Undiscovered { label, reason });
+                continue;
+            }
         };
         match &outcome {
             Ok(image) => refreshed.choices.push(format!("{label}: {}", chosen(image))),

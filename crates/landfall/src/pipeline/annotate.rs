@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_core::journal::{Outcome, Setback};
-use landfall_core::refresh::Extent;
+use landfall_core::refresh::{Extent, Hint};
 use landfall_core::target::Target;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -17,6 +17,17 @@ use crate::store::WaitingWork;
 const SHORTEST: f64 = 0.5;
 const LONGEST: f64 = 3.0;
 
+/// What all of the work points at; nothing where any of it asks for everything.
+fn pointed_at(waiting: &[WaitingWork]) -> Vec<Hint> {
+    if waiting.iter().any(|waiting| waiting.hints.is_empty()) {
+        return Vec::new();
+    }
+    let mut hints: Vec<Hint> = waiting.iter().flat_map(|waiting| waiting.hints.iter().cloned()).collect();
+    hints.sort();
+    hints.dedup();
+    hints
+}
+
 impl Pipeline {
     /// Asks for a refresh, and settles what waits for it. Returns what is wished for next.
     pub(super) async fn annotate(
@@ -27,7 +38,7 @@ impl Pipeline {
         turn: Turn,
         slot: OwnedSemaphorePermit,
     ) -> Wishes {
-        let annotated = annotator.refresh(target).await;
+        let annotated = annotator.refresh(target, &pointed_at(&waiting)).await;
         // What follows is between us and the journal, and many share one commit.
         drop(slot);
         self.replanned.notify_one();

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use landfall_core::discovery::warehouse_status;
 use landfall_core::journal::{Attempt, EntryId, Outcome, Setback, Work};
-use landfall_core::refresh::{Extent, Occasion};
+use landfall_core::refresh::{Extent, Hint, Occasion};
 use landfall_core::resource::status::WarehouseStatus;
 use landfall_core::target::Target;
 use tokio::task::JoinError;
@@ -13,18 +13,14 @@ use tokio::task::JoinError;
 use super::sharing::Turn;
 use super::{Pipeline, Wishes, full};
 use crate::clock::now;
-use crate::controller::warehouse::{HintOutcome, Refreshed};
+use crate::controller::warehouse::{Refreshed, broken, outcome, setbacks};
 use crate::live::LiveWarehouse;
 use crate::statuses::key_of;
-use crate::store::{AttemptRecord, Hint, Settled, Settlement, WaitingWork};
+use crate::store::{AttemptRecord, Settled, Settlement, WaitingWork};
 
 /// The share of an interval by which the next full refresh may come late, so that targets with one interval spread out. Not
 /// early: then a listing would still be younger than the interval, and would be taken for fresh.
 const SPREAD: f64 = 0.05;
-
-/// Registries tell of a push before its tag has moved (CNCF Distribution does), so a tag that points elsewhere is looked at
-/// again. After so many attempts it is believed: the sender may be wrong, or the tag may have moved on.
-const DOUBTS: u32 = 4;
 
 impl Pipeline {
     /// Settles a refresh of a Warehouse. Returns what is wished for next.
@@ -49,7 +45,14 @@ impl Pipeline {
             .metadata
             .refresh_token()
             .filter(|_| matches!(extent, Extent::Full(_)));
-        let status = warehouse_status(&previous, &refreshed.results, known.generation, token, ended);
+        let status = warehouse_status(
+            &previous,
+            &refreshed.results,
+            &refreshed.undiscovered,
+            known.generation,
+            token,
+            ended,
+        );
         // What cannot work until somebody changes it is no reason to look again soon.
         let failed = setbacks(&refreshed).any(|setback| !matches!(setback, Setback::Hopeless(_)));
         let complete = !failed && matches!(extent, Extent::Full(_));
@@ -164,10 +167,7 @@ impl Pipeline {
         let mut states = Vec::with_capacity(served);
         for WaitingWork { entry, work, hints } in waiting {
             let Some(attempt) = work.next_attempt() else { continue };
-            let outcome = match hints.is_empty() {
-                true => whole_outcome(refreshed),
-                false => outcome(&hints, refreshed, attempt),
-            };
+            let outcome = outcome(&hints, refreshed, attempt);
             let words = match &outcome {
                 Outcome::Effected => "done".to_owned(),
                 Outcome::Setback(setback) => format!("{}: {}", setback.class(), setback.reason()),
@@ -227,7 +227,7 @@ impl Pipeline {
         refreshed: &Refreshed,
         work: &[(EntryId, Work, Work, AttemptRecord)],
     ) {
-        let failures: Vec<&str> = setbacks(refreshed).map(Setback::reason).collect();
+        let failures: Vec<String> = setbacks(refreshed).map(|setback| setback.reason().to_owned()).collect();
         let (entries, requests) = (work.len(), refreshed.requests);
         if failures.is_empty() {
             tracing::info!(%target, ?extent, entries, requests, choices = ?refreshed.choices, "refreshed");
@@ -252,67 +252,5 @@ fn nothing_to_do(target: &Target) -> String {
     match target {
         Target::Warehouse { .. } => format!("{target} exists no more"),
         Target::Promotion { .. } => format!("there is nothing to do for {target} without an API server"),
-    }
-}
-
-/// What went wrong with subscriptions.
-fn setbacks(refreshed: &Refreshed) -> impl Iterator<Item = &Setback> {
-    refreshed
-        .results
-        .iter()
-        .filter_map(|result| result.outcome.as_ref().err())
-}
-
-/// What work that asks for everything came to: done, unless there is something that another attempt could mend, or nothing
-/// that could be looked at.
-fn whole_outcome(refreshed: &Refreshed) -> Outcome {
-    let hopeless = |setback: &&Setback| matches!(setback, Setback::Hopeless(_));
-    let mut failures = setbacks(refreshed).filter(|setback| !hopeless(setback));
-    if let Some(setback) = failures.next() {
-        return Outcome::Setback(setback.clone());
-    }
-    let any_result = refreshed.results.iter().any(|result| result.outcome.is_ok());
-    match setbacks(refreshed).next() {
-        Some(setback) if !any_result => Outcome::Setback(setback.clone()),
-        _ => Outcome::Effected,
-    }
-}
-
-/// What an entry's hints came to, the worst of them. A hint that nobody followed belongs to a subscription that failed, or
-/// to one that is gone since.
-fn outcome(hints: &[Hint], refreshed: &Refreshed, attempt: Attempt) -> Outcome {
-    let mut not_visible = None;
-    for hint in hints {
-        match refreshed.hints.get(hint) {
-            Some(HintOutcome::Failed(reason)) => return Outcome::Setback(Setback::Failed(reason.clone())),
-            Some(HintOutcome::NotVisible(reason)) => not_visible = Some(reason.clone()),
-            Some(HintOutcome::Elsewhere(reason)) if attempt.number < DOUBTS => not_visible = Some(reason.clone()),
-            Some(HintOutcome::Seen | HintOutcome::Elsewhere(_)) => {}
-            None => {
-                if let Some(setback) = setbacks(refreshed).next() {
-                    return Outcome::Setback(setback.clone());
-                }
-            }
-        }
-    }
-    not_visible.map_or(Outcome::Effected, |reason| {
-        Outcome::Setback(Setback::NotVisible(reason))
-    })
-}
-
-/// A refresh that ended in a panic, as a result like any other.
-fn broken(known: &LiveWarehouse, began: Timestamp, panicked: &JoinError) -> Refreshed {
-    let label = format!("refresh of {}", known.warehouse.metadata.name);
-    Refreshed {
-        results: vec![landfall_core::discovery::Discovered {
-            label,
-            outcome: Err(Setback::Failed(panicked.to_string())),
-        }],
-        hints: std::collections::BTreeMap::new(),
-        choices: Vec::new(),
-        asked: began,
-        requests: 0,
-        token_requests: 0,
-        complete_since: None,
     }
 }

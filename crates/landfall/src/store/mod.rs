@@ -20,7 +20,7 @@ use landfall_core::target::Target;
 
 pub use postgres::DatabaseUrl;
 pub use sqlite::{
-    Acceptance, AttemptRecord, Entry, EntryFilter, Found, Hint, Matched, NewEntry, NewReport, Queue, Recorded,
+    Acceptance, AttemptRecord, Entry, EntryFilter, Found, Matched, NewEntry, NewReport, Queue, Recorded,
     ResourceRecord, ResourceWrite, Settlement, Unmatched, WaitingWork, WholeEntry, WorkRecord,
 };
 

@@ -12,6 +12,7 @@ use landfall_core::journal::{DedupeKey, EntryId, Outcome, Retention, RetryPolicy
 use landfall_core::matcher::Explanation;
 use landfall_core::pace::Pace;
 use landfall_core::receiver::{Reach, ReceiverName, Report};
+use landfall_core::refresh::Hint;
 use landfall_core::repository::{ImageRepository, Repository};
 use landfall_core::resource::Kind;
 use landfall_core::target::Target;

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use landfall_core::artifact::Tag;
 use landfall_core::discovery::ImageOutcome;
 use landfall_core::journal::Setback;
-use landfall_core::refresh::{Extent, Occasion};
+use landfall_core::refresh::{Extent, Hint, Occasion};
 use landfall_core::repository::{ImageRepository, Repository as RepositoryName};
 use landfall_core::resource::{ImageSubscription, SubscriptionSpec};
 use landfall_core::selection::{ImagePolicy, Selection};
@@ -18,7 +18,6 @@ use crate::clock::now;
 use crate::controller::credentials::Credentials;
 use crate::discovery::{LookError, Looked, Repository};
 use crate::registry::{Priority, RepositoryAddress, TlsVerification};
-use crate::store::Hint;
 
 /// At most this many tags of one repository are looked at side by side; the host's budget bounds them further.
 const LOOKS: usize = 16;

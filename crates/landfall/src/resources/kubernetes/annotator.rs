@@ -1,33 +1,37 @@
-//! Asks for a refresh of a resource by the annotation that whoever serves it watches.
+//! Asks for a refresh of a resource by the annotation that whoever serves it watches. Where that is landfall, it is told what
+//! the refresh points at, too.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
 
+use http::header::{ACCEPT, CONTENT_TYPE};
 use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
-use kube::core::DynamicObject;
+use kube::core::{ApiResource, DynamicObject, DynamicResourceScope, PartialObjectMeta};
 use kube::{Api, Client};
+use landfall_core::refresh::{HINTS_ANNOTATION, Hint, Progress, hand_over};
 use landfall_core::resource::{Kind, REFRESH_ANNOTATION};
 use landfall_core::target::Target;
-use serde_json::json;
-use tokio::time::timeout;
+use serde_json::{Value, json};
 
 use super::failure::Failure;
-use super::object::api_resource;
+use super::object::{Object, Refreshes, api_resource, progress};
+use super::progresses::Progresses;
+use super::status::in_time;
 use crate::clock::now;
-
-/// How long the API server may take for one patch, admission included.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What writes are said to be made by.
 pub(super) const FIELD_MANAGER: &str = "landfall";
+/// How often others may come between before a refresh is asked for without saying what it points at.
+const ATTEMPTS: usize = 5;
+const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
 /// Asks for refreshes; cheap to clone.
 #[derive(Clone)]
 pub struct Annotator {
     client: Client,
     tokens: Arc<Tokens>,
+    progresses: Option<Arc<Progresses>>,
 }
 
 /// What became of a wish for a refresh.
@@ -42,39 +46,127 @@ pub enum Annotated {
 }
 
 impl Annotator {
-    pub(super) fn new(client: Client) -> Self {
+    pub(super) fn new(client: Client, progresses: Option<Arc<Progresses>>) -> Self {
         Self {
             client,
             tokens: Arc::new(Tokens::new()),
+            progresses,
         }
     }
 
-    /// Asks for one refresh.
-    pub async fn refresh(&self, target: &Target) -> Annotated {
-        let (kind, namespace, name) = match target {
-            Target::Warehouse { namespace, name } => (Kind::Warehouse, namespace, name),
-            Target::Promotion { namespace, name } => (Kind::Promotion, namespace, name),
-        };
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), namespace, &api_resource(kind));
+    /// Asks for one refresh, because of what the hints point at; none ask for a look at everything.
+    pub async fn refresh(&self, target: &Target, hints: &[Hint]) -> Annotated {
         let token = self.tokens.next(now());
-        let patch = Patch::Merge(json!({ "metadata": { "annotations": { REFRESH_ANNOTATION: &token } } }));
+        let asked = match (target, &self.progresses) {
+            (Target::Warehouse { .. }, Some(progresses)) => self.hand_over(progresses, target, &token, hints).await,
+            (Target::Warehouse { .. } | Target::Promotion { .. }, _) => {
+                self.annotate(target, json!({ REFRESH_ANNOTATION: &token })).await
+            }
+        };
+        match asked {
+            Ok(()) => Annotated::Taken(token),
+            Err(Failure::NotFound) => Annotated::Gone,
+            Err(failure) => Annotated::Failed(failure),
+        }
+    }
+
+    /// Writes both annotations, if they still say what the second one rests on. Where others come between again and again, or
+    /// nothing is known of the Warehouse yet, it asks for everything, which rests on nothing.
+    async fn hand_over(
+        &self,
+        progresses: &Progresses,
+        target: &Target,
+        token: &str,
+        hints: &[Hint],
+    ) -> Result<(), Failure> {
+        for _ in 0..ATTEMPTS {
+            let Some(before) = progresses.of(target) else {
+                break;
+            };
+            let handover = hand_over(before.seen(), token, hints);
+            match self.replace(target, &before, token, &handover).await {
+                Ok(()) => {
+                    progresses.asked(target, &before, token, handover);
+                    return Ok(());
+                }
+                Err(Failure::Refused(_) | Failure::Conflict) => {
+                    let api: Api<Object<Refreshes>> = self.api(target);
+                    let object = in_time(api.get(name(target))).await?;
+                    if let Some(current) = progress(&object) {
+                        progresses.learn(target, current);
+                    }
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        let both = json!({ REFRESH_ANNOTATION: token, HINTS_ANNOTATION: Value::Null });
+        self.annotate(target, both).await
+    }
+
+    /// Sets annotations, whatever they said.
+    async fn annotate(&self, target: &Target, annotations: Value) -> Result<(), Failure> {
+        let api: Api<DynamicObject> = self.api(target);
+        let patch = Patch::Merge(json!({ "metadata": { "annotations": annotations } }));
         let parameters = PatchParams {
             field_manager: Some(FIELD_MANAGER.to_owned()),
             ..PatchParams::default()
         };
         // Only the metadata come back: statuses are large, and nobody here reads them.
-        match timeout(PATIENCE, api.patch_metadata(name, &parameters, &patch)).await {
-            Ok(Ok(_metadata)) => Annotated::Taken(token),
-            Ok(Err(error)) => match error.into() {
-                Failure::NotFound => Annotated::Gone,
-                failure => Annotated::Failed(failure),
-            },
-            Err(_elapsed) => Annotated::Failed(Failure::Unreachable(format!(
-                "no answer within {} seconds",
-                PATIENCE.as_secs()
-            ))),
-        }
+        in_time(api.patch_metadata(name(target), &parameters, &patch))
+            .await
+            .map(drop)
     }
+
+    /// Sets both annotations where they say what they said `before`; else it is refused.
+    async fn replace(&self, target: &Target, before: &Progress, token: &str, hints: &str) -> Result<(), Failure> {
+        let all = "/metadata/annotations";
+        let patch = if before.is_annotated {
+            let [first, second] = [REFRESH_ANNOTATION, HINTS_ANNOTATION].map(|name| format!("{all}/{}", escaped(name)));
+            json!([
+                { "op": "test", "path": first, "value": before.token },
+                { "op": "test", "path": second, "value": before.hints },
+                { "op": "add", "path": first, "value": token },
+                { "op": "add", "path": second, "value": hints },
+            ])
+        } else {
+            json!([
+                { "op": "test", "path": all, "value": null },
+                { "op": "add", "path": all, "value": { REFRESH_ANNOTATION: token, HINTS_ANNOTATION: hints } },
+            ])
+        };
+        let api: Api<DynamicObject> = self.api(target);
+        let url = format!("{}/{}?fieldManager={FIELD_MANAGER}", api.resource_url(), name(target));
+        let request = http::Request::patch(url)
+            .header(CONTENT_TYPE, "application/json-patch+json")
+            .header(ACCEPT, METADATA_ONLY)
+            .body(patch.to_string().into_bytes());
+        let request = request.map_err(|error| Failure::Refused(error.to_string()))?;
+        in_time(self.client.request::<PartialObjectMeta<DynamicObject>>(request))
+            .await
+            .map(drop)
+    }
+
+    fn api<K>(&self, target: &Target) -> Api<K>
+    where
+        K: kube::Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>,
+    {
+        let (kind, namespace) = match target {
+            Target::Warehouse { namespace, .. } => (Kind::Warehouse, namespace),
+            Target::Promotion { namespace, .. } => (Kind::Promotion, namespace),
+        };
+        Api::namespaced_with(self.client.clone(), namespace, &api_resource(kind))
+    }
+}
+
+fn name(target: &Target) -> &str {
+    match target {
+        Target::Warehouse { name, .. } | Target::Promotion { name, .. } => name,
+    }
+}
+
+/// The name of a field, as a part of a JSON Pointer.
+fn escaped(name: &str) -> String {
+    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// Tokens of which none is like another: a token that is there already would ask for nothing. They read as times, as

@@ -6,8 +6,8 @@ use kube::Api;
 use kube::api::PostParams;
 
 use super::ApiServer;
-use super::config_status::{ConfigObject, in_time};
 use super::failure::Failure;
+use super::status::{Observed, in_time};
 use crate::clock::now;
 
 /// The longest note that the API takes, in bytes.
@@ -30,8 +30,8 @@ pub struct Happening {
 }
 
 impl ApiServer {
-    /// Records what happened to a configuration.
-    pub async fn tell(&self, about: &ConfigObject, happening: &Happening) -> Result<(), Failure> {
+    /// Records what happened to an object.
+    pub async fn tell<S>(&self, about: &Observed<S>, happening: &Happening) -> Result<(), Failure> {
         let namespace = about.reference.namespace.as_deref().unwrap_or(DEFAULT_NAMESPACE);
         let name = about.reference.name.as_deref().unwrap_or_default();
         let at = now();

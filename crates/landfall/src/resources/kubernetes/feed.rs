@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::failure::Failure;
-use super::object::{Object, Read, Unread, api_resource, key, read};
+use super::object::{Object, Read, Refreshes, Status, Unread, api_resource, key, read};
 
 /// The first wait after an error, and the longest: whoever waits for the API server wants to go on soon after it is back. What
 /// somebody has to grant first may take its time.
@@ -75,7 +75,8 @@ pub(super) async fn follow(client: Client, feed: Feed, reports: Reports, polled:
     };
     match following.feed.kind() {
         Kind::ProjectConfig | Kind::ClusterConfig | Kind::Promotion => following.run::<Value>().await,
-        Kind::Warehouse | Kind::Secret | Kind::ConfigMap => following.run::<Unread>().await,
+        Kind::Warehouse => following.run::<Refreshes>().await,
+        Kind::Secret | Kind::ConfigMap => following.run::<Unread>().await,
     }
 }
 
@@ -133,7 +134,7 @@ struct Following {
 }
 
 impl Following {
-    async fn run<S: Clone + DeserializeOwned + Into<Value> + Send + 'static>(self) {
+    async fn run<S: Status>(self) {
         loop {
             let ended = match self.watch::<S>().await {
                 Ok(()) => self.poll::<S>().await,
@@ -146,7 +147,7 @@ impl Following {
     }
 
     /// Watches, until nobody listens or a Secret turns out to be one that may be read and not watched.
-    async fn watch<S: Clone + DeserializeOwned + Into<Value> + Send + 'static>(&self) -> Result<(), NobodyListens> {
+    async fn watch<S: Status>(&self) -> Result<(), NobodyListens> {
         let begin = || watcher(self.feed.api::<S>(self.client.clone()), self.feed.watched());
         let mut events = pin!(begin());
         let (mut listed, mut failures) = (Vec::new(), 0);
@@ -202,7 +203,7 @@ impl Following {
     }
 
     /// Reads a Secret again and again for a while, which takes fewer rights than to watch it.
-    async fn poll<S: Clone + DeserializeOwned + Into<Value> + Send + 'static>(&self) -> Result<(), NobodyListens> {
+    async fn poll<S: Status>(&self) -> Result<(), NobodyListens> {
         let Feed::Secret { name, .. } = &self.feed else {
             return Ok(());
         };
@@ -228,7 +229,7 @@ impl Following {
 }
 
 /// What an event reports; nothing while a list is being read, which `listed` gathers.
-fn report<S: Into<Value>>(kind: Kind, event: Event<Object<S>>, listed: &mut Vec<Read>) -> Option<Report> {
+fn report<S: Status>(kind: Kind, event: Event<Object<S>>, listed: &mut Vec<Read>) -> Option<Report> {
     match event {
         Event::Init => {
             listed.clear();

@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 use super::coalesce::{Awaiting, gather};
 use super::feed::{Feed, Report, Reports, follow};
 use super::held::Held;
+use super::progresses::Progresses;
 use crate::resources::{Snapshot, report};
 
 /// Reports that wait to be taken in. Whoever has more waits, and the API server with it.
@@ -22,6 +23,7 @@ pub(super) fn start(
     client: Client,
     namespaces: Vec<String>,
     system_namespace: String,
+    progresses: Option<Arc<Progresses>>,
 ) -> watch::Receiver<Arc<Snapshot>> {
     let (sender, receiver) = watch::channel(Arc::default());
     let (reports, incoming) = mpsc::channel(WAITING);
@@ -29,6 +31,7 @@ pub(super) fn start(
         client,
         namespaces,
         system_namespace,
+        progresses,
         held: Held::default(),
         secrets: BTreeMap::new(),
         reports,
@@ -44,6 +47,8 @@ struct Follower {
     /// Empty for all.
     namespaces: Vec<String>,
     system_namespace: String,
+    /// What Warehouses say of refreshes, where somebody here serves them.
+    progresses: Option<Arc<Progresses>>,
     held: Held,
     /// The tasks that follow Secrets.
     secrets: BTreeMap<Feed, AbortHandle>,
@@ -60,6 +65,9 @@ impl Follower {
         while let Some(first) = incoming.recv().await {
             let mut changed = false;
             gather(first, &mut incoming, |(feed, report)| {
+                if let Some(progresses) = &self.progresses {
+                    progresses.take(&feed, &report);
+                }
                 changed |= self.held.take(&feed, report);
                 if matches!(feed.kind(), Kind::ProjectConfig | Kind::ClusterConfig) {
                     self.follow_secrets();

@@ -104,6 +104,7 @@ impl Held {
         let Read {
             key,
             outcome,
+            progress: _,
             mut problems,
         } = object;
         let mut changed = false;

@@ -4,13 +4,15 @@
 mod annotator;
 mod client;
 mod coalesce;
-mod config_status;
+mod credentials;
 mod events;
 mod failure;
 mod feed;
 mod follower;
 mod held;
 mod object;
+mod progresses;
+mod status;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,6 +23,7 @@ pub use annotator::{Annotated, Annotator};
 pub use client::ConnectError;
 pub use events::Happening;
 pub use failure::Failure;
+pub use progresses::Progresses;
 
 use super::Snapshot;
 
@@ -31,6 +34,8 @@ pub struct Options {
     pub kubeconfig: Option<PathBuf>,
     /// The namespaces to look at; empty for all.
     pub namespaces: Vec<String>,
+    /// Whether somebody here serves Warehouses: then it is read what they say of refreshes, and told what a refresh points at.
+    pub serves_warehouses: bool,
 }
 
 /// A connection to an API server; cheap to clone.
@@ -39,6 +44,8 @@ pub struct ApiServer {
     client: kube::Client,
     /// What this process is called among its like.
     instance: Arc<str>,
+    /// What Warehouses say of refreshes, where somebody here serves them.
+    progresses: Option<Arc<Progresses>>,
 }
 
 impl ApiServer {
@@ -46,7 +53,12 @@ impl ApiServer {
     pub async fn connect(options: &Options) -> Result<Self, ConnectError> {
         let client = client::open(options.kubeconfig.as_deref()).await?;
         let instance = events::instance().into();
-        Ok(Self { client, instance })
+        let progresses = options.serves_warehouses.then(Arc::default);
+        Ok(Self {
+            client,
+            instance,
+            progresses,
+        })
     }
 
     /// Follows its resources from now on. The first snapshot is empty and incomplete. The Secrets of the `ClusterConfig`'s
@@ -56,11 +68,22 @@ impl ApiServer {
             self.client.clone(),
             options.namespaces.clone(),
             system_namespace.to_owned(),
+            self.progresses.clone(),
         )
     }
 
     /// What asks for refreshes.
     pub fn annotator(&self) -> Annotator {
-        Annotator::new(self.client.clone())
+        Annotator::new(self.client.clone(), self.progresses.clone())
+    }
+
+    /// What Warehouses say of refreshes, where somebody here serves them.
+    pub fn progresses(&self) -> Option<Arc<Progresses>> {
+        self.progresses.clone()
+    }
+
+    /// What this process is called among its like.
+    pub fn instance(&self) -> &str {
+        &self.instance
     }
 }

@@ -9,8 +9,10 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource as _;
 use kube::core::{ApiResource, DynamicResourceScope};
+use landfall_core::refresh::{HINTS_ANNOTATION, Progress};
 use landfall_core::resource::{Kind, Parsed, REFRESH_ANNOTATION, Resource, ResourceKey};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use crate::resources::{Loaded, Origin, Problem, ProblemKind};
@@ -88,6 +90,8 @@ pub(super) fn api_resource(kind: Kind) -> ApiResource {
 pub(super) struct Read {
     pub key: ResourceKey,
     pub outcome: Outcome,
+    /// What it says of refreshes, where that is read.
+    pub progress: Option<Progress>,
     /// What is wrong with it, or odd about it.
     pub problems: Vec<Problem>,
 }
@@ -113,8 +117,9 @@ pub(super) fn key<S>(kind: Kind, object: &Object<S>) -> ResourceKey {
 }
 
 /// Reads an object of `kind`.
-pub(super) fn read<S: Into<Value>>(kind: Kind, object: Object<S>) -> Read {
+pub(super) fn read<S: Status>(kind: Kind, object: Object<S>) -> Read {
     let key = key(kind, &object);
+    let progress = progress(&object);
     let what: Arc<str> = key.to_string().into();
     let problem = |message: String, kind| Problem {
         origin: Origin::ApiServer { what: what.clone() },
@@ -123,6 +128,7 @@ pub(super) fn read<S: Into<Value>>(kind: Kind, object: Object<S>) -> Read {
     };
     let unusable = |message: String| Read {
         key: key.clone(),
+        progress: None,
         problems: vec![problem(message, ProblemKind::Error)],
         outcome: Outcome::Unusable,
     };
@@ -142,6 +148,7 @@ pub(super) fn read<S: Into<Value>>(kind: Kind, object: Object<S>) -> Read {
                 })),
             },
             key: key.clone(),
+            progress,
         },
         Parsed::Invalid(invalid) => unusable(format!("{} {}", invalid.path, invalid.problem)),
         Parsed::UnknownKind { .. } => unusable("is of a kind that nobody asked for".to_owned()),
@@ -164,7 +171,7 @@ fn essence(resource: Resource) -> Option<Resource> {
 }
 
 /// The object as a manifest, without what changes all the time and what nobody here reads.
-fn manifest<S: Into<Value>>(kind: Kind, object: Object<S>) -> Value {
+fn manifest<S: Status>(kind: Kind, object: Object<S>) -> Value {
     let Object {
         metadata,
         spec,
@@ -223,6 +230,81 @@ fn shown(kind: Kind, manifest: Value) -> Value {
     match kind {
         Kind::ProjectConfig | Kind::ClusterConfig => manifest,
         Kind::Warehouse | Kind::Promotion | Kind::Secret | Kind::ConfigMap => Value::Null,
+    }
+}
+
+/// What is made of a status when an object is read.
+pub(super) trait Status: Clone + DeserializeOwned + Into<Value> + Send + 'static {
+    /// What it says of refreshes, where that is read; of an object without a status as well.
+    fn refreshes(_status: Option<&Self>) -> Option<Refreshes> {
+        None
+    }
+}
+
+impl Status for Value {}
+impl Status for Unread {}
+
+impl Status for Refreshes {
+    fn refreshes(status: Option<&Self>) -> Option<Refreshes> {
+        Some(status.cloned().unwrap_or_default())
+    }
+}
+
+/// What an object says of refreshes, where its status is read as far as that.
+pub(super) fn progress<S: Status>(object: &Object<S>) -> Option<Progress> {
+    let Refreshes {
+        last_handled_refresh,
+        observed_generation,
+        discovered_artifacts,
+        conditions,
+    } = S::refreshes(object.status.as_ref())?;
+    let metadata = object.meta();
+    let annotations = metadata.annotations.as_ref();
+    let annotation = |name| annotations.and_then(|all| all.get(name)).cloned();
+    Some(Progress {
+        generation: metadata.generation.unwrap_or_default(),
+        is_annotated: annotations.is_some_and(|all| !all.is_empty()),
+        token: annotation(REFRESH_ANNOTATION),
+        hints: annotation(HINTS_ANNOTATION),
+        handled: last_handled_refresh.unwrap_or_default(),
+        observed_generation: observed_generation.unwrap_or_default(),
+        discovered_at: discovered_artifacts
+            .and_then(|artifacts| artifacts.discovered_at)
+            .and_then(|text| text.parse().ok()),
+        is_unfinished: conditions
+            .unwrap_or_default()
+            .iter()
+            .any(|condition| condition.condition_type == "Reconciling" && condition.status == "True"),
+    })
+}
+
+/// A Warehouse's status as far as it says what was looked at when. What was found is large, and not read.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct Refreshes {
+    last_handled_refresh: Option<String>,
+    observed_generation: Option<i64>,
+    discovered_artifacts: Option<Discovered>,
+    conditions: Option<Vec<Condition>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Discovered {
+    discovered_at: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Condition {
+    #[serde(rename = "type")]
+    condition_type: String,
+    status: String,
+}
+
+impl From<Refreshes> for Value {
+    fn from(_: Refreshes) -> Self {
+        Self::Null
     }
 }
 

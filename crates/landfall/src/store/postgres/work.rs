@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use landfall_core::journal::{EntryId, Work};
+use landfall_core::refresh::Hint;
 use landfall_core::target::Target;
 
-use super::super::{AttemptRecord, Hint, StoreError, WaitingWork, WorkRecord};
+use super::super::{AttemptRecord, StoreError, WaitingWork, WorkRecord};
 use super::Store;
 use super::link::{Failure, Link};
 use super::rows::{clean, json, parsed, time};

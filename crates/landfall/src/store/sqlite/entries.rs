@@ -10,6 +10,7 @@ use landfall_core::journal::{DedupeKey, EntryId, Lasting, Verdict};
 use landfall_core::matcher::Explanation;
 use landfall_core::pace::Pace;
 use landfall_core::receiver::Reach;
+use landfall_core::refresh::Hint;
 use landfall_core::secret::SecretAge;
 use landfall_core::target::Target;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -17,7 +18,6 @@ use serde::{Deserialize, Serialize};
 
 use super::recent::Brought;
 use super::rows::{json, parsed, time};
-use super::work::Hint;
 use super::writer::Writing;
 use super::{Store, StoreError};
 

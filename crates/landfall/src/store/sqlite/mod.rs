@@ -22,7 +22,7 @@ pub use entries::{
 };
 pub use queue::Queue;
 pub use resources::{ResourceRecord, ResourceWrite};
-pub use work::{AttemptRecord, Hint, Settlement, WaitingWork, WorkRecord};
+pub use work::{AttemptRecord, Settlement, WaitingWork, WorkRecord};
 
 pub use super::{OpenError, StoreError};
 

@@ -3,28 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use landfall_core::artifact::{Digest, Tag};
 use landfall_core::journal::{Attempt, EntryId, Work};
-use landfall_core::repository::Repository;
+use landfall_core::refresh::Hint;
 use landfall_core::target::Target;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::rows::{Repeated, json, parsed, time};
 use super::{ResourceWrite, Store, StoreError};
-
-/// Where an event says to look. It is no more than that.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Hint {
-    /// The repository.
-    pub repository: Repository,
-    /// The tag; absent where any may have changed.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub tag: Option<Tag>,
-    /// The digest that the sender says the tag points to. It only tells whether a look may have come too early.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub claimed: Option<Digest>,
-}
 
 /// Work of one entry that waits.
 #[derive(Clone, Debug)]

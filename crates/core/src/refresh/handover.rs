@@ -1,0 +1,273 @@
+//! Decides what travels with a refresh that is asked for by annotation, so that whoever serves the target looks where the
+//! events point instead of everywhere. It must not know how annotations are written.
+//!
+//! The annotation [`REFRESH_ANNOTATION`](crate::resource::REFRESH_ANNOTATION) has room for one token, and the last who writes
+//! it wins. So a second annotation, [`HINTS_ANNOTATION`], lists the tokens that nobody has answered yet, each with what it
+//! points at. Both are written together, by whoever has seen what they said before; where that chain is broken, because
+//! somebody else has asked or because it grew too long, everything is looked at: that costs requests, and never an event.
+
+use serde::{Deserialize, Serialize};
+
+use super::Hint;
+use crate::repository::Repository;
+
+/// The annotation that says what unanswered refreshes point at.
+pub const HINTS_ANNOTATION: &str = "landfall.dev/refresh-hints";
+
+/// Steps that are handed over, at most. More are waiting only where nobody answers.
+const STEPS: usize = 32;
+/// Hints of one step, at most; a step with more asks for everything.
+const HINTS: usize = 64;
+
+/// What the annotations of a target said, and which token was answered last.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Seen<'a> {
+    /// The token.
+    pub token: Option<&'a str>,
+    /// The value of [`HINTS_ANNOTATION`].
+    pub hints: Option<&'a str>,
+    /// The token that was answered last; empty where none was.
+    pub handled: &'a str,
+}
+
+/// What is asked for and not yet answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Nothing.
+    Nothing,
+    /// A look at these, which may be none that anybody here can look at.
+    At(Vec<Hint>),
+    /// A look at everything.
+    Everything,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Handover {
+    /// The token before the first step; empty where there was none.
+    #[serde(default)]
+    after: String,
+    steps: Vec<Step>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Step {
+    token: String,
+    /// Absent for everything.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    at: Option<Vec<Hint>>,
+}
+
+/// The value of [`HINTS_ANNOTATION`] that goes with a new `token`, where the annotations said what was `seen`. No `hints` ask
+/// for everything. Of Git repositories and charts nothing is handed over yet: nobody looks at them.
+pub fn hand_over(seen: Seen<'_>, token: &str, hints: &[Hint]) -> String {
+    let mut handover = match (seen.hints.and_then(parse), seen.token) {
+        // Everything was answered.
+        (_, token) if token.unwrap_or_default() == seen.handled => Handover {
+            after: seen.handled.to_owned(),
+            steps: Vec::new(),
+        },
+        (Some(mut before), Some(token)) => {
+            // Somebody else has asked since, and has not said for what.
+            if before.steps.last().is_none_or(|last| last.token != token) {
+                before.steps.push(Step {
+                    token: token.to_owned(),
+                    at: None,
+                });
+            }
+            before
+        }
+        (_, token) => Handover {
+            after: token.unwrap_or_default().to_owned(),
+            steps: Vec::new(),
+        },
+    };
+    if let Some(answered) = handover.steps.iter().position(|step| step.token == seen.handled) {
+        handover.steps.drain(..=answered);
+        seen.handled.clone_into(&mut handover.after);
+    }
+    handover.steps.push(Step {
+        token: token.to_owned(),
+        at: points(hints),
+    });
+    let excess = handover.steps.len().saturating_sub(STEPS);
+    if let Some(last) = handover.steps.drain(..excess).next_back() {
+        handover.after = last.token;
+    }
+    // Texts, lists and nothing else, which JSON can hold.
+    serde_json::to_string(&handover).unwrap_or_default()
+}
+
+/// What the annotations ask for.
+pub fn asked(seen: Seen<'_>) -> Asked {
+    let Some(token) = seen.token.filter(|token| *token != seen.handled) else {
+        return Asked::Nothing;
+    };
+    let handed_over = seen.hints.and_then(parse);
+    let Some(handover) = handed_over.filter(|handover| handover.steps.last().is_some_and(|last| last.token == token))
+    else {
+        return Asked::Everything;
+    };
+    let unanswered = match handover.steps.iter().position(|step| step.token == seen.handled) {
+        Some(answered) => &handover.steps[answered + 1..],
+        None if handover.after == seen.handled => &handover.steps[..],
+        None => return Asked::Everything,
+    };
+    let mut hints: Vec<Hint> = Vec::new();
+    for step in unanswered {
+        match &step.at {
+            None => return Asked::Everything,
+            Some(at) => hints.extend(at.iter().cloned()),
+        }
+    }
+    hints.sort();
+    hints.dedup();
+    Asked::At(hints)
+}
+
+fn parse(text: &str) -> Option<Handover> {
+    serde_json::from_str(text).ok()
+}
+
+fn points(hints: &[Hint]) -> Option<Vec<Hint>> {
+    let is_image = |hint: &&Hint| matches!(hint.repository, Repository::Image(_));
+    let at: Vec<Hint> = hints.iter().filter(is_image).cloned().collect();
+    (!hints.is_empty() && at.len() <= HINTS).then_some(at)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::Tag;
+    use crate::repository::{GitRepository, ImageRepository};
+
+    fn hint(tag: &str) -> Hint {
+        Hint {
+            repository: Repository::Image(ImageRepository::parse("ghcr.io/shop/api").unwrap()),
+            tag: Some(Tag::parse(tag).unwrap()),
+            claimed: None,
+        }
+    }
+
+    /// Annotations, and who writes them.
+    #[derive(Default)]
+    struct Target {
+        token: Option<String>,
+        hints: Option<String>,
+        handled: String,
+    }
+
+    impl Target {
+        fn seen(&self) -> Seen<'_> {
+            Seen {
+                token: self.token.as_deref(),
+                hints: self.hints.as_deref(),
+                handled: &self.handled,
+            }
+        }
+
+        fn push(&mut self, token: &str, tags: &[&str]) {
+            let hints: Vec<Hint> = tags.iter().map(|tag| hint(tag)).collect();
+            self.hints = Some(hand_over(self.seen(), token, &hints));
+            self.token = Some(token.to_owned());
+        }
+
+        fn asks(&self) -> Asked {
+            asked(self.seen())
+        }
+
+        fn answer(&mut self) {
+            self.handled = self.token.clone().unwrap_or_default();
+        }
+    }
+
+    fn at(tags: &[&str]) -> Asked {
+        Asked::At(tags.iter().map(|tag| hint(tag)).collect())
+    }
+
+    #[test]
+    fn pushes_add_up_until_they_are_answered() {
+        let mut target = Target::default();
+        assert_eq!(target.asks(), Asked::Nothing);
+        target.push("t1", &["1.0.0"]);
+        target.push("t2", &["1.0.1", "1.0.0"]);
+        assert_eq!(target.asks(), at(&["1.0.0", "1.0.1"]));
+        target.answer();
+        assert_eq!(target.asks(), Asked::Nothing);
+        target.push("t3", &["1.0.2"]);
+        assert_eq!(target.asks(), at(&["1.0.2"]));
+        assert_eq!(
+            target.hints.as_deref(),
+            Some(
+                r#"{"after":"t2","steps":[{"token":"t3","at":[{"repository":{"image":"ghcr.io/shop/api"},"tag":"1.0.2"}]}]}"#
+            )
+        );
+    }
+
+    #[test]
+    fn an_answer_that_comes_between_two_pushes_answers_the_first_alone() {
+        let mut target = Target::default();
+        target.push("t1", &["1.0.0"]);
+        target.push("t2", &["1.0.1"]);
+        target.handled = "t1".to_owned();
+        assert_eq!(target.asks(), at(&["1.0.1"]));
+        target.push("t3", &["1.0.2"]);
+        assert_eq!(target.asks(), at(&["1.0.1", "1.0.2"]));
+    }
+
+    /// Somebody's own request asks for everything, before and after a push, until it is answered.
+    #[test]
+    fn who_says_nothing_asks_for_everything() {
+        let mut target = Target::default();
+        target.push("t1", &["1.0.0"]);
+        target.token = Some("now".to_owned());
+        assert_eq!(target.asks(), Asked::Everything);
+        target.push("t2", &["1.0.1"]);
+        assert_eq!(target.asks(), Asked::Everything);
+        target.handled = "now".to_owned();
+        assert_eq!(target.asks(), at(&["1.0.1"]));
+        target.push("t3", &[]);
+        assert_eq!(target.asks(), Asked::Everything);
+    }
+
+    #[test]
+    fn a_chain_that_is_broken_asks_for_everything() {
+        let mut target = Target::default();
+        target.push("t1", &["1.0.0"]);
+        target.handled = "of somebody".to_owned();
+        assert_eq!(target.asks(), Asked::Everything);
+
+        let mut target = Target::default();
+        for number in 0..STEPS + 5 {
+            target.push(&format!("t{number}"), &["1.0.0"]);
+        }
+        assert_eq!(target.asks(), Asked::Everything);
+        target.handled = "t4".to_owned();
+        assert_eq!(target.asks(), at(&["1.0.0"]));
+
+        for broken in ["", "{", "{}", r#"{"steps":[]}"#, r#"{"steps":[{"token":"x","at":[]}]}"#] {
+            target.hints = Some(broken.to_owned());
+            assert_eq!(target.asks(), Asked::Everything, "{broken:?}");
+        }
+    }
+
+    /// Whoever does not know what was there before may only ask for everything.
+    #[test]
+    fn too_many_hints_ask_for_everything_and_git_for_nothing_that_is_looked_at() {
+        let many: Vec<String> = (0..=HINTS).map(|number| format!("1.0.{number}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        let mut target = Target::default();
+        target.push("t1", &many);
+        assert_eq!(target.asks(), Asked::Everything);
+        target.answer();
+        let git = Hint {
+            repository: Repository::Git(GitRepository::parse("https://git.example/a/b").unwrap()),
+            tag: None,
+            claimed: None,
+        };
+        target.hints = Some(hand_over(target.seen(), "t2", &[git]));
+        target.token = Some("t2".to_owned());
+        assert_eq!(target.asks(), Asked::At(Vec::new()));
+    }
+}

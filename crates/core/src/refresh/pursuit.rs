@@ -1,0 +1,211 @@
+//! Decides what to look at next for one Warehouse of an API server, and what follows from a look. It must not know how anything
+//! is looked at, nor who else could do it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::handover::Asked;
+use super::{Extent, Hint, Occasion, Progress};
+use crate::journal::{Attempt, Outcome, RetryPolicy, Setback, Work};
+
+/// What one process knows of a Warehouse beside what its object says. It is forgotten when the process ends; what is lost with
+/// it costs a look, because whatever was not answered is still asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Pursuit {
+    /// The latest spec of which everything was found; 0 is none.
+    looked: i64,
+    /// When everything was looked at last, and by how much of an interval the next look comes later.
+    listed: Option<(Timestamp, f64)>,
+    unfinished: Option<Unfinished>,
+}
+
+/// What was begun, and is to be tried again.
+#[derive(Clone, Debug)]
+struct Unfinished {
+    generation: i64,
+    token: Option<String>,
+    extent: Extent,
+    /// Absent where only the interval, or a change, is a reason to try again.
+    work: Option<Work>,
+    /// Since when a look at each hint counts.
+    since: BTreeMap<Hint, Timestamp>,
+}
+
+/// One look.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// How much to look at.
+    pub extent: Extent,
+    /// What is pointed at, each with the time since which a look counts.
+    pub hints: BTreeMap<Hint, Timestamp>,
+    /// Which attempt this is.
+    pub attempt: Attempt,
+    generation: i64,
+    token: Option<String>,
+}
+
+/// What a look found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Found {
+    /// What it came to.
+    pub outcome: Outcome,
+    /// When the oldest listing began that it rests on, where it was a look at everything and nothing failed that another look
+    /// could mend.
+    pub complete_since: Option<Timestamp>,
+    /// The hints that are not settled.
+    pub unseen: Vec<Hint>,
+}
+
+/// What follows from a look.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Conclusion {
+    /// Whoever asked by this token, if anybody did, has an answer.
+    Answered(Option<String>),
+    /// The same, but what was pointed at is not there.
+    GivenUp(Option<String>, String),
+    /// It is tried again.
+    Unanswered,
+}
+
+impl Pursuit {
+    /// How much is to be looked at next, and when.
+    pub fn next(
+        &self,
+        progress: &Progress,
+        interval: Duration,
+        policy: &RetryPolicy,
+        now: Timestamp,
+    ) -> (Extent, Timestamp) {
+        let by_interval = (
+            Extent::Full(Occasion::Interval),
+            self.interval_over(progress, interval, now),
+        );
+        let wanted = progress.wanted(self.looked);
+        let pursued = self.pursued(progress, wanted.token.as_deref());
+        match (wanted.extent, pursued) {
+            // While something is tried again, the interval is no reason to hurry.
+            (_, Some(unfinished)) => match unfinished.work.as_ref().and_then(|work| work.due(now, policy)) {
+                Some(due) => (unfinished.extent.max(wanted.extent.unwrap_or(Extent::Hinted)), due),
+                None => by_interval,
+            },
+            (Some(extent), None) => (extent, now),
+            // Somebody else did not come to an end.
+            (None, None) if progress.is_unfinished && self.listed.is_none() && self.looked == 0 => {
+                (Extent::Full(Occasion::SpecChanged), now)
+            }
+            (None, None) => by_interval,
+        }
+    }
+
+    /// Begins a look, if one is due.
+    pub fn begin(
+        &mut self,
+        progress: &Progress,
+        interval: Duration,
+        policy: &RetryPolicy,
+        now: Timestamp,
+    ) -> Option<Task> {
+        let (extent, due) = self.next(progress, interval, policy, now);
+        if due > now {
+            return None;
+        }
+        let wanted = progress.wanted(self.looked);
+        if self.pursued(progress, wanted.token.as_deref()).is_none() {
+            self.unfinished = None;
+        }
+        let listed = progress.discovered_at.map(|discovered| (discovered, 0.0));
+        self.listed = self.listed.or(listed);
+        let unfinished = self.unfinished.get_or_insert_with(|| Unfinished {
+            generation: progress.generation,
+            token: wanted.token.clone(),
+            extent,
+            work: None,
+            since: BTreeMap::new(),
+        });
+        unfinished.extent = unfinished.extent.max(extent);
+        let mut hints = BTreeMap::new();
+        if let Asked::At(at) = wanted.asked {
+            for hint in at {
+                let since = *unfinished.since.entry(hint.clone()).or_insert(now);
+                hints.insert(hint, since);
+            }
+        }
+        Some(Task {
+            extent,
+            hints,
+            attempt: unfinished
+                .work
+                .get_or_insert_with(|| Work::accepted(now))
+                .next_attempt()?,
+            generation: progress.generation,
+            token: wanted.token,
+        })
+    }
+
+    /// Ends a look that was begun.
+    pub fn end(&mut self, task: &Task, found: Found, now: Timestamp, jitter: f64, policy: &RetryPolicy) -> Conclusion {
+        if let (Extent::Full(_), Some(since)) = (task.extent, found.complete_since) {
+            self.looked = self.looked.max(task.generation);
+            self.listed = Some((since, jitter));
+        }
+        let Some(mut unfinished) = self.unfinished.take() else {
+            return Conclusion::Unanswered;
+        };
+        let token = task.token.clone();
+        let work = unfinished.work.unwrap_or_else(|| Work::accepted(now));
+        let again = match work.after(task.attempt, found.outcome, now, jitter, policy) {
+            Work::Done { .. } => return Conclusion::Answered(token),
+            Work::Dead {
+                setback: Setback::NotVisible(reason),
+                ..
+            } => return Conclusion::GivenUp(token, reason),
+            // Whoever asked is still without an answer.
+            Work::Dead {
+                setback: Setback::Failed(_),
+                ..
+            } => Some(Work::accepted(later(now, policy.failed.most))),
+            Work::Dead {
+                setback: Setback::Hopeless(_),
+                ..
+            } => None,
+            again @ Work::Waiting { .. } => Some(again),
+        };
+        let due = again.as_ref().and_then(|work| work.due(now, policy)).unwrap_or(now);
+        for hint in found.unseen {
+            unfinished.since.insert(hint, due);
+        }
+        unfinished.work = again;
+        self.unfinished = Some(unfinished);
+        Conclusion::Unanswered
+    }
+
+    /// What was begun, where it is for the same spec and the same request.
+    fn pursued(&self, progress: &Progress, token: Option<&str>) -> Option<&Unfinished> {
+        self.unfinished
+            .as_ref()
+            .filter(|unfinished| unfinished.generation == progress.generation && unfinished.token.as_deref() == token)
+    }
+
+    fn interval_over(&self, progress: &Progress, interval: Duration, now: Timestamp) -> Timestamp {
+        match self.listed {
+            Some((listed, spread)) if listed <= now => later(listed, interval.mul_f64(1.0 + SPREAD * spread)),
+            Some(_) => now,
+            None => progress.next_by_interval(interval, now),
+        }
+    }
+}
+
+/// The share of an interval by which the next full refresh may come late, so that targets with one interval spread out.
+const SPREAD: f64 = 0.05;
+
+fn later(now: Timestamp, delay: Duration) -> Timestamp {
+    SignedDuration::try_from(delay)
+        .ok()
+        .and_then(|delay| now.checked_add(delay).ok())
+        .unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests;

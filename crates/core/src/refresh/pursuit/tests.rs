@@ -1,0 +1,211 @@
+use super::super::handover::hand_over;
+use super::*;
+use crate::artifact::Tag;
+use crate::repository::{ImageRepository, Repository};
+
+const INTERVAL: Duration = Duration::from_secs(300);
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn hint(tag: &str) -> Hint {
+    Hint {
+        repository: Repository::Image(ImageRepository::parse("ghcr.io/shop/api").unwrap()),
+        tag: Some(Tag::parse(tag).unwrap()),
+        claimed: None,
+    }
+}
+
+fn hints(tags: &[&str], since: i64) -> BTreeMap<Hint, Timestamp> {
+    tags.iter().map(|tag| (hint(tag), at(since))).collect()
+}
+
+/// A Warehouse's object, and one who serves it.
+struct Story {
+    progress: Progress,
+    pursuit: Pursuit,
+}
+
+impl Story {
+    /// Everything was found at 100.
+    fn settled() -> Self {
+        Self {
+            progress: Progress {
+                generation: 1,
+                observed_generation: 1,
+                discovered_at: Some(at(100)),
+                ..Progress::default()
+            },
+            pursuit: Pursuit::default(),
+        }
+    }
+
+    fn push(&mut self, token: &str, tags: &[&str]) {
+        let points: Vec<Hint> = tags.iter().map(|tag| hint(tag)).collect();
+        self.progress.hints = Some(hand_over(self.progress.seen(), token, &points));
+        self.progress.token = Some(token.to_owned());
+    }
+
+    fn next(&self, now: i64) -> (Extent, Timestamp) {
+        self.pursuit
+            .next(&self.progress, INTERVAL, &RetryPolicy::default(), at(now))
+    }
+
+    fn begin(&mut self, now: i64) -> Option<Task> {
+        self.pursuit
+            .begin(&self.progress, INTERVAL, &RetryPolicy::default(), at(now))
+    }
+
+    /// Looks, comes to an outcome, and writes what the status would say.
+    fn look(&mut self, now: i64, outcome: Outcome) -> Conclusion {
+        let task = self.begin(now).unwrap();
+        let found = Found {
+            complete_since: (outcome == Outcome::Effected && task.extent != Extent::Hinted).then(|| at(now)),
+            outcome,
+            unseen: task.hints.keys().cloned().collect(),
+        };
+        let succeeded = found.outcome == Outcome::Effected;
+        let conclusion = self.pursuit.end(&task, found, at(now), 0.0, &RetryPolicy::default());
+        self.progress.observed_generation = self.progress.generation;
+        if succeeded {
+            self.progress.discovered_at = Some(at(now));
+        }
+        if let Conclusion::Answered(Some(token)) | Conclusion::GivenUp(Some(token), _) = &conclusion {
+            self.progress.handled.clone_from(token);
+        }
+        conclusion
+    }
+}
+
+fn failed() -> Outcome {
+    Outcome::Setback(Setback::Failed("503".to_owned()))
+}
+
+fn answered(token: &str) -> Conclusion {
+    Conclusion::Answered(Some(token.to_owned()))
+}
+
+const BY_INTERVAL: Extent = Extent::Full(Occasion::Interval);
+const BY_SPEC: Extent = Extent::Full(Occasion::SpecChanged);
+
+#[test]
+fn a_new_warehouse_is_looked_at_once_and_then_by_its_interval() {
+    let mut story = Story::settled();
+    story.progress = Progress {
+        generation: 1,
+        ..Progress::default()
+    };
+    assert_eq!(story.next(1_000), (BY_SPEC, at(1_000)));
+    assert_eq!(story.look(1_000, Outcome::Effected), Conclusion::Answered(None));
+    assert_eq!(story.next(1_001), (BY_INTERVAL, at(1_300)));
+    assert_eq!(story.begin(1_001), None);
+    // Before the watch has told of what was written, it is no news either.
+    story.progress.discovered_at = None;
+    story.progress.observed_generation = 0;
+    assert_eq!(story.next(1_001), (BY_INTERVAL, at(1_300)));
+}
+
+#[test]
+fn a_push_is_looked_at_where_it_points_and_answered() {
+    let mut story = Story::settled();
+    story.push("t1", &["1.0.0"]);
+    let task = story.begin(150).unwrap();
+    assert_eq!((task.extent, &task.hints), (Extent::Hinted, &hints(&["1.0.0"], 150)));
+    assert_eq!(story.look(150, Outcome::Effected), answered("t1"));
+    // It is no look at everything: the interval goes on from the last.
+    assert_eq!(story.next(151), (BY_INTERVAL, at(400)));
+}
+
+/// W2: a failed refresh is never acknowledged, however long it fails.
+#[test]
+fn a_failure_is_tried_again_until_it_succeeds_and_is_not_answered_before() {
+    let mut story = Story::settled();
+    story.push("t1", &["1.0.0"]);
+    let mut now = 150;
+    for _ in 0..40 {
+        assert_eq!(story.look(now, failed()), Conclusion::Unanswered);
+        let (_, due) = story.next(now);
+        assert!(due > at(now), "no attempt follows at once");
+        assert_eq!(story.begin(now), None);
+        now = due.as_second() + 1;
+    }
+    assert_eq!(story.progress.handled, "");
+    assert_eq!(story.look(now, Outcome::Effected), answered("t1"));
+}
+
+/// A push that comes while an older one waits for its next attempt does not wait with it.
+#[test]
+fn a_new_request_is_followed_at_once() {
+    let mut story = Story::settled();
+    story.push("t1", &["1.0.0"]);
+    story.look(150, failed());
+    story.push("t2", &["1.0.1"]);
+    let task = story.begin(150).unwrap();
+    assert_eq!(task.hints, hints(&["1.0.0", "1.0.1"], 150));
+    assert_eq!(story.look(150, Outcome::Effected), answered("t2"));
+}
+
+#[test]
+fn what_is_not_visible_is_looked_for_a_while_and_then_given_up() {
+    let mut story = Story::settled();
+    story.push("t1", &["1.0.0"]);
+    let missing = || Outcome::Setback(Setback::NotVisible("404".to_owned()));
+    let (mut now, mut attempts) = (150, 1);
+    while story.look(now, missing()) == Conclusion::Unanswered {
+        let due = story.next(now).1;
+        now = due.as_second() + 1;
+        attempts += 1;
+        // What was seen before says nothing: only a look from then on counts.
+        assert_eq!(story.begin(now).unwrap().hints[&hint("1.0.0")], due);
+    }
+    assert_eq!(attempts, RetryPolicy::default().not_visible.attempts);
+    assert_eq!(story.progress.handled, "t1");
+}
+
+#[test]
+fn what_cannot_work_waits_for_the_interval_or_for_a_change() {
+    let mut story = Story::settled();
+    story.progress.token = Some("now".to_owned());
+    let hopeless = || Outcome::Setback(Setback::Hopeless("bad regex".to_owned()));
+    assert_eq!(story.look(150, hopeless()), Conclusion::Unanswered);
+    assert_eq!(story.next(151), (BY_INTERVAL, at(400)));
+    story.progress.generation = 2;
+    assert_eq!(story.next(151).1, at(151));
+}
+
+#[test]
+fn an_interval_that_fails_is_tried_again_sooner() {
+    let mut story = Story::settled();
+    assert_eq!(story.next(200), (BY_INTERVAL, at(400)));
+    assert_eq!(story.look(400, failed()), Conclusion::Unanswered);
+    let (extent, due) = story.next(400);
+    assert!(extent == BY_INTERVAL && due <= at(402), "{due}");
+    assert_eq!(story.look(403, Outcome::Effected), Conclusion::Answered(None));
+    assert_eq!(story.next(403), (BY_INTERVAL, at(703)));
+}
+
+/// A spec whose look failed counts as observed; who comes next sees that it is unfinished.
+#[test]
+fn whoever_comes_next_takes_up_what_is_unfinished() {
+    let mut story = Story::settled();
+    story.progress.is_unfinished = true;
+    assert_eq!(story.next(150), (BY_SPEC, at(150)));
+    assert_eq!(story.look(150, Outcome::Effected), Conclusion::Answered(None));
+    assert_eq!(story.next(151), (BY_INTERVAL, at(450)));
+}
+
+/// Pushes that come all the time do not put the look at everything off.
+#[test]
+fn pushes_do_not_put_the_interval_off() {
+    let mut story = Story::settled();
+    for second in (110..400).step_by(10) {
+        let token = format!("t{second}");
+        story.push(&token, &["1.0.0"]);
+        assert_eq!(story.look(second, Outcome::Effected), answered(&token));
+    }
+    assert_eq!(story.next(399), (BY_INTERVAL, at(400)));
+    story.push("last", &["1.0.1"]);
+    let task = story.begin(401).unwrap();
+    assert_eq!(task.hints, hints(&["1.0.1"], 401));
+}

@@ -1,0 +1,136 @@
+//! Keeps what each Warehouse's object says of refreshes, beside the snapshot: it changes with every push, and nothing that a
+//! snapshot is made of does.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use landfall_core::refresh::Progress;
+use landfall_core::resource::{Kind, ResourceKey};
+use landfall_core::target::Target;
+use tokio::sync::Notify;
+
+use super::feed::{Feed, Report};
+use super::object::{Outcome, Read};
+
+/// What is known of each Warehouse, for one who follows it.
+#[derive(Debug, Default)]
+pub struct Progresses {
+    held: Mutex<Held>,
+    woken: Notify,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    known: HashMap<Target, Progress>,
+    changed: HashSet<Target>,
+}
+
+impl Progresses {
+    /// What is known of a Warehouse; absent where it does not exist, or cannot be used.
+    pub fn of(&self, target: &Target) -> Option<Progress> {
+        self.lock().known.get(target).cloned()
+    }
+
+    /// All Warehouses.
+    pub fn targets(&self) -> Vec<Target> {
+        self.lock().known.keys().cloned().collect()
+    }
+
+    /// Waits until there is something new, and tells of which Warehouses.
+    pub async fn changed(&self) -> Vec<Target> {
+        loop {
+            let woken = self.woken.notified();
+            let changed = std::mem::take(&mut self.lock().changed);
+            if !changed.is_empty() {
+                return changed.into_iter().collect();
+            }
+            woken.await;
+        }
+    }
+
+    /// Takes in what a feed reports.
+    pub(super) fn take(&self, feed: &Feed, report: &Report) {
+        let Feed::Kind {
+            kind: Kind::Warehouse,
+            namespace,
+        } = feed
+        else {
+            return;
+        };
+        match report {
+            Report::Listed(objects) => {
+                let listed: HashSet<Target> = objects.iter().filter_map(|read| target(&read.key)).collect();
+                let is_gone = |target: &&Target| {
+                    namespace.as_deref().is_none_or(|own| own == target.project()) && !listed.contains(*target)
+                };
+                let gone: Vec<Target> = self.lock().known.keys().filter(is_gone).cloned().collect();
+                for target in gone {
+                    self.drop_target(target);
+                }
+                for read in objects {
+                    self.put(read);
+                }
+            }
+            Report::Changed(read) => self.put(read),
+            Report::Gone(key) => {
+                if let Some(target) = target(key) {
+                    self.drop_target(target);
+                }
+            }
+            Report::Trouble(_) | Report::Well => {}
+        }
+    }
+
+    /// Learns from an object's own mouth, or from having written it, what a watch will tell later.
+    pub(super) fn learn(&self, target: &Target, progress: Progress) {
+        let mut held = self.lock();
+        if held.known.get(target) == Some(&progress) {
+            return;
+        }
+        held.known.insert(target.clone(), progress);
+        held.changed.insert(target.clone());
+        drop(held);
+        self.woken.notify_one();
+    }
+
+    /// A refresh was asked for by annotations that said what was there `before`. Of whatever else has changed since, a watch tells.
+    pub(super) fn asked(&self, target: &Target, before: &Progress, token: &str, hints: String) {
+        let mut held = self.lock();
+        if let Some(known) = held.known.get_mut(target)
+            && known.seen().token == before.seen().token
+        {
+            known.is_annotated = true;
+            known.token = Some(token.to_owned());
+            known.hints = Some(hints);
+            held.changed.insert(target.clone());
+            drop(held);
+            self.woken.notify_one();
+        }
+    }
+
+    fn put(&self, read: &Read) {
+        // What cannot be used leaves its last good state in force.
+        if let (Outcome::Usable(_), Some(target), Some(progress)) = (&read.outcome, target(&read.key), &read.progress) {
+            self.learn(&target, progress.clone());
+        }
+    }
+
+    fn drop_target(&self, target: Target) {
+        let mut held = self.lock();
+        held.known.remove(&target);
+        held.changed.insert(target);
+        drop(held);
+        self.woken.notify_one();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn target(key: &ResourceKey) -> Option<Target> {
+    Some(Target::Warehouse {
+        namespace: key.namespace.clone()?,
+        name: key.name.clone(),
+    })
+}
