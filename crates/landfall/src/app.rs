@@ -1,5 +1,8 @@
 //! Puts the parts together and runs them: the one place that knows all of them.
 
+mod following;
+mod leading;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
@@ -9,8 +12,10 @@ use jiff::SignedDuration;
 use landfall_core::door::BaseUrl;
 use landfall_core::pace::Pace;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 
+use self::following::Following;
+use self::leading::{serve_warehouses, stand};
 use crate::admin::{self, Admin};
 use crate::config::Config;
 use crate::controller::publisher::Publisher;
@@ -18,12 +23,13 @@ use crate::controller::receivers::Settings;
 use crate::controller::warehouse::Discovery;
 use crate::discovery::Catalogs;
 use crate::intake::{Evaluators, Intake};
+use crate::lease::Elected;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::pipeline::{Effect, Pipeline, Rules};
 use crate::reconfigure::{Reconfigurer, Records};
 use crate::registry::RegistryClient;
-use crate::resources::{self, Snapshot};
+use crate::resources;
 use crate::senders::Senders;
 use crate::server::metrics::Sources;
 use crate::server::tls::Tls;
@@ -79,11 +85,25 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         store: store.clone(),
     };
     let statuses = Arc::new(Statuses::new(store.resources().await?));
+    let elected = match (&place.api_server, &config.alone) {
+        (Some(server), Some(alone)) => Some((stand(server, alone), server, alone)),
+        _ => None,
+    };
+    if let Some((elected, server, alone)) = &elected {
+        let (live, discovery) = (live.clone(), discovery.clone());
+        let shared_namespace = config.shared_namespace.clone();
+        serve_warehouses(server, alone, elected, live, discovery, config.retries, shared_namespace);
+    }
+    let elected = elected.map(|(elected, ..)| elected);
+    let discovers = place
+        .api_server
+        .as_ref()
+        .is_none_or(|server| server.progresses().is_some());
     let (effect, records) = match place.api_server {
         None => (Effect::Discover(discovery.clone()), Records::Store),
         Some(server) => (
             Effect::Annotate(server.annotator()),
-            Records::ApiServer(Publisher::start(server)),
+            Records::ApiServer(Publisher::start(server, elected.as_ref().map(Elected::leadership))),
         ),
     };
     let pace = config
@@ -126,6 +146,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         pipeline: pipeline.clone(),
         records,
         settings,
+        discovers,
         shared_namespace: config.shared_namespace,
         webhook_secrets: webhook_secrets.clone(),
         patterns: Mutex::default(),
@@ -185,9 +206,16 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         following.begin(&first);
     }
     tokio::spawn(following.follow());
+    let (resign, resigned) = oneshot::channel();
     let stop = async {
         stopped.await;
         phase.send_replace(Phase::Stopping);
+        // Whoever leads next need not wait for the last answer here.
+        let _ = resign.send(tokio::spawn(async {
+            if let Some(elected) = elected {
+                elected.resign().await;
+            }
+        }));
     };
     match listener {
         Some(listener) => {
@@ -195,6 +223,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             listener.serve(routes, tls, limits, stop).await;
         }
         None => stop.await,
+    }
+    if let Ok(resigned) = resigned.await {
+        let _ = resigned.await;
     }
     if let Err(error) = left.leave().await {
         tracing::warn!(%error, "other processes take over what is unfinished only when they notice that this one is gone");
@@ -239,57 +270,6 @@ async fn listen(address: &ListenAddress, flag: &str) -> anyhow::Result<Bound> {
     server::bind(address)
         .await
         .with_context(|| format!("{flag} {address}: the address cannot be listened at"))
-}
-
-/// Puts snapshots in force, the first that is complete and every later one.
-struct Following {
-    snapshot: watch::Receiver<Arc<Snapshot>>,
-    secrets: watch::Receiver<()>,
-    reconfigurer: Reconfigurer,
-    pipeline: Arc<Pipeline>,
-    phase: watch::Sender<Phase>,
-}
-
-impl Following {
-    /// The first snapshot is in force: from now on it is known who wants what.
-    fn begin(&self, first: &Snapshot) {
-        tokio::spawn(self.pipeline.clone().run());
-        self.phase.send_if_modified(|phase| {
-            let is_first = *phase == Phase::Starting;
-            if is_first {
-                *phase = Phase::Serving;
-            }
-            is_first
-        });
-        tracing::info!(resources = first.resources.len(), "landfall is ready");
-    }
-
-    /// Puts every later snapshot in force, and the last one again where a webhook secret's file has changed.
-    async fn follow(mut self) {
-        loop {
-            let what = tokio::select! {
-                changed = self.snapshot.changed() => match changed {
-                    Ok(()) => "the resources have changed and are in force",
-                    Err(_gone) => return,
-                },
-                Ok(()) = self.secrets.changed() => "a file with a webhook secret has changed, and the secret is in force",
-            };
-            let current = self.snapshot.borrow_and_update().clone();
-            if !current.is_complete {
-                continue;
-            }
-            let applied = self.reconfigurer.apply(&current).await;
-            match applied {
-                Ok(()) => tracing::info!(resources = current.resources.len(), "{what}"),
-                Err(error) => {
-                    tracing::error!(%error, "the resources are in force, but their statuses could not be kept");
-                }
-            }
-            if *self.phase.borrow() == Phase::Starting {
-                self.begin(&current);
-            }
-        }
-    }
 }
 
 /// Ends when the process is told to stop.

@@ -1,6 +1,7 @@
 //! Reads the clock: the one place where time comes from, so that everything else takes it as an argument.
 
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -12,6 +13,11 @@ pub fn now() -> Timestamp {
     let millis = own_millis().saturating_add(AHEAD.load(Ordering::Relaxed));
     // A clock within jiff's range, which is ±9,999 years, gives milliseconds within it.
     Timestamp::from_millisecond(millis).unwrap_or_default()
+}
+
+/// How long it is until then; nothing where it is over.
+pub fn until(due: Timestamp) -> Duration {
+    Duration::try_from(due.duration_since(now())).unwrap_or_default()
 }
 
 /// What this machine's own clock says, in milliseconds since 1970.

@@ -32,6 +32,8 @@ pub struct Config {
     pub metrics: Option<ListenAddress>,
     /// How metrics do TLS; `None` for plain HTTP.
     pub metrics_tls: Option<TlsSettings>,
+    /// What one process alone does where resources come from an API server; `None` where nobody stands for election.
+    pub alone: Option<Alone>,
     /// By default the address that is listened at.
     pub base_url: Option<BaseUrl>,
     /// Where the secrets of the door by type come from.
@@ -53,6 +55,15 @@ pub struct Config {
     pub limits: Limits,
     pub log_format: LogFormat,
     pub log_level: String,
+}
+
+/// What one of several processes does alone, while it leads: it writes statuses.
+#[derive(Clone, Debug)]
+pub struct Alone {
+    /// The namespace of the Lease; by default that of the API server's client.
+    pub lease_namespace: Option<String>,
+    /// Where Warehouses are served, the shard of those; `None` for those that name none.
+    pub shard: Option<String>,
 }
 
 /// How to log.

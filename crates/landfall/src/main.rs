@@ -9,13 +9,6 @@ mod controller;
 mod definitions;
 mod discovery;
 mod intake;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "resources from an API server are what needs a leader, and come next"
-    )
-)]
 mod lease;
 mod live;
 mod metrics;

@@ -23,14 +23,14 @@ use landfall_core::repository::Repository;
 use landfall_core::target::Target;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
-use crate::clock::now;
+use crate::clock::{now, until};
 use crate::controller::warehouse::{self, Discovery, Hints};
 use crate::live::{Live, LiveWarehouse};
 use crate::metrics::Metrics;
 use crate::statuses::Statuses;
 pub use effect::Effect;
 use sharing::{Refused, Turn};
-use slots::Slots;
+pub use slots::Slots;
 
 use crate::store::{Matched, Store, StoreError, Unmatched, WaitingWork};
 
@@ -430,10 +430,6 @@ fn hints(waiting: &[WaitingWork], began: Timestamp, retries: &RetryPolicy) -> Hi
         }
     }
     hints
-}
-
-fn until(due: Timestamp) -> Duration {
-    Duration::try_from(due.duration_since(now())).unwrap_or_default()
 }
 
 /// A full refresh some time from now.

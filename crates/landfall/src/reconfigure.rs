@@ -35,6 +35,8 @@ pub struct Reconfigurer {
     pub records: Records,
     pub settings: Settings,
     pub shared_namespace: Option<String>,
+    /// Whether somebody here looks at what Warehouses subscribe to.
+    pub discovers: bool,
     /// The secrets of the door by type, of which some may come from the snapshot.
     pub webhook_secrets: Arc<WebhookSecrets>,
     /// Regular expressions that are in force, so that a change compiles no more than what is new.
@@ -83,12 +85,7 @@ impl Reconfigurer {
                 self.gone(snapshot, &in_force.warehouses)
             }
             Records::ApiServer(publisher) => {
-                publisher.publish(
-                    derived
-                        .iter()
-                        .filter(|derived| differs(derived, snapshot, now))
-                        .cloned(),
-                );
+                publisher.publish(&derived, |derived| differs(derived, snapshot, now));
                 let gone = in_force
                     .warehouses
                     .keys()

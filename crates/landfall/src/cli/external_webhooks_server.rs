@@ -138,6 +138,11 @@ impl ExternalWebhooksServerArgs {
             ListenAddress::parse_optional(text).map_err(|error| UsageError(format!("--{flag}: {error}")))
         };
         let mut config = server.meaning(Own {
+            // As Kargo's own, it may write no Lease; and what it writes, several may write.
+            alone: self
+                .api_server
+                .serves_warehouses()
+                .then(|| self.api_server.alone()),
             resources: Place::Kubernetes(self.api_server.options()),
             data_dir: self.data_dir,
             listen: Some(SocketAddr::new(self.bind_address, self.port).into()),

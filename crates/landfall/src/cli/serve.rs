@@ -91,6 +91,11 @@ impl ServeArgs {
     }
 
     fn meaning(self) -> Result<Config, UsageError> {
+        if self.api_server.serves_warehouses() && !self.kubernetes {
+            return Err(UsageError(
+                "--controllers: a folder's Warehouses are always served; add --kubernetes, or leave it out".to_owned(),
+            ));
+        }
         let http2 = self.tls.enable_http2;
         let tls = self.tls.at(&self.listen)?;
         let probes = ListenAddress::parse_optional(&self.health_probe_bind_address)
@@ -98,6 +103,7 @@ impl ServeArgs {
         let metrics = ListenAddress::parse_optional(&self.metrics_bind_address)
             .map_err(|error| UsageError(format!("--metrics-bind-address: {error}")))?;
         self.server.meaning(Own {
+            alone: self.kubernetes.then(|| self.api_server.alone()),
             resources: match self.kubernetes {
                 true => Place::Kubernetes(self.api_server.options()),
                 false => Place::Manifests(self.manifests),

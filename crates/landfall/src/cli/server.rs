@@ -11,7 +11,7 @@ use landfall_core::journal::{Backoff, Retention, RetryPolicy};
 use super::UsageError;
 use super::journal::JournalArgs;
 use super::pflag::duration;
-use crate::config::{Config, LogFormat};
+use crate::config::{Alone, Config, LogFormat};
 use crate::registry::{RegistryOptions, Url};
 use crate::resources::Place;
 use crate::server::tls::TlsSettings;
@@ -108,6 +108,7 @@ pub(super) struct ServerArgs {
 /// What each command decides by its own flags.
 pub(super) struct Own {
     pub(super) resources: Place,
+    pub(super) alone: Option<Alone>,
     pub(super) data_dir: PathBuf,
     pub(super) listen: Option<ListenAddress>,
     pub(super) tls: Option<TlsSettings>,
@@ -142,6 +143,7 @@ impl ServerArgs {
     pub(super) fn meaning(self, own: Own) -> Result<Config, UsageError> {
         let Own {
             resources,
+            alone,
             data_dir,
             listen,
             tls,
@@ -162,6 +164,7 @@ impl ServerArgs {
         let journal = self.journal.meaning()?;
         Ok(Config {
             resources,
+            alone,
             data_dir,
             journal,
             listen,

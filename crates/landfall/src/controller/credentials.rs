@@ -40,17 +40,26 @@ pub struct Granted {
 impl Credentials {
     /// The credentials of a snapshot, and a sentence for each Secret that is labelled as one and cannot be used.
     pub fn of(snapshot: &Snapshot, shared_namespace: Option<String>) -> (Self, Vec<String>) {
+        let secrets = snapshot.resources.values().filter_map(|loaded| match &loaded.resource {
+            Resource::Secret(secret) if secret.credential_type() == Some("image") => Some(secret),
+            _ => None,
+        });
+        Self::of_secrets(secrets, shared_namespace)
+    }
+
+    /// The credentials of Secrets that are labelled as such.
+    pub fn of_secrets<'a>(
+        secrets: impl IntoIterator<Item = &'a Secret>,
+        shared_namespace: Option<String>,
+    ) -> (Self, Vec<String>) {
         let (mut candidates, mut problems) = (Vec::new(), Vec::new());
-        for loaded in snapshot.resources.values() {
-            let Resource::Secret(secret) = &loaded.resource else {
-                continue;
-            };
-            if secret.credential_type() != Some("image") {
-                continue;
-            }
+        for secret in secrets {
             match candidate(secret) {
                 Ok(candidate) => candidates.push(candidate),
-                Err(problem) => problems.push(format!("{}: {problem}", loaded.resource.key())),
+                Err(problem) => {
+                    let namespace = secret.metadata.namespace.as_deref().unwrap_or_default();
+                    problems.push(format!("Secret {namespace}/{}: {problem}", secret.metadata.name));
+                }
             }
         }
         candidates.sort_by(|a, b| a.name.cmp(&b.name));

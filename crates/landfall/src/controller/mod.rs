@@ -3,4 +3,5 @@
 pub mod credentials;
 pub mod publisher;
 pub mod receivers;
+pub mod reconciler;
 pub mod warehouse;

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use landfall_core::resource::ResourceKey;
 use landfall_core::resource::status::{ConditionStatus, ConfigStatus, ReceiverStatus};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use super::receivers::Derived;
 use crate::clock::now;
+use crate::lease::Leadership;
 use crate::resources::kubernetes::{ApiServer, Failure, Happening};
 
 /// Statuses that are written at once.
@@ -26,6 +27,8 @@ const LATER: Duration = Duration::from_secs(30);
 /// Publishes statuses, the latest of each configuration.
 pub struct Publisher {
     server: ApiServer,
+    /// Says whether this process is the one that writes; without, it always is.
+    leadership: Option<watch::Receiver<Leadership>>,
     wanted: Mutex<BTreeMap<ResourceKey, Arc<Derived>>>,
     woken: Notify,
     /// What was told to be in the way, so that it is told once.
@@ -33,10 +36,11 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Starts one, on the runtime that this is called in.
-    pub fn start(server: ApiServer) -> Arc<Self> {
+    /// Starts one, on the runtime that this is called in. It writes while this process leads, if there is a leader.
+    pub fn start(server: ApiServer, leadership: Option<watch::Receiver<Leadership>>) -> Arc<Self> {
         let publisher = Arc::new(Self {
             server,
+            leadership,
             wanted: Mutex::default(),
             woken: Notify::new(),
             told: Mutex::default(),
@@ -45,10 +49,16 @@ impl Publisher {
         publisher
     }
 
-    /// Wishes for these statuses.
-    pub fn publish(&self, derived: impl IntoIterator<Item = Arc<Derived>>) {
+    /// Wishes for the statuses that differ from what is there, and for no others any more.
+    pub fn publish(&self, derived: &[Arc<Derived>], differs: impl Fn(&Derived) -> bool) {
         let mut wanted = self.wanted();
-        wanted.extend(derived.into_iter().map(|derived| (derived.key.clone(), derived)));
+        for derived in derived {
+            if differs(derived) {
+                wanted.insert(derived.key.clone(), derived.clone());
+            } else {
+                wanted.remove(&derived.key);
+            }
+        }
         drop(wanted);
         self.woken.notify_one();
     }
@@ -56,6 +66,9 @@ impl Publisher {
     async fn run(self: Arc<Self>) {
         loop {
             let woken = self.woken.notified();
+            if !self.is_to_write().await {
+                return;
+            }
             let wanted = std::mem::take(&mut *self.wanted());
             if wanted.is_empty() {
                 woken.await;
@@ -70,6 +83,19 @@ impl Publisher {
             }
             while running.join_next().await.is_some() {}
         }
+    }
+
+    /// Waits until this process is the one that writes; says no when it never will be.
+    async fn is_to_write(&self) -> bool {
+        let Some(mut leadership) = self.leadership.clone() else {
+            return true;
+        };
+        while leadership.borrow_and_update().term().is_none() {
+            if leadership.changed().await.is_err() {
+                return false;
+            }
+        }
+        true
     }
 
     async fn write(self: Arc<Self>, derived: Arc<Derived>) {

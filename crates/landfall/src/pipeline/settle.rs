@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landfall_core::discovery::warehouse_status;
-use landfall_core::journal::{Attempt, EntryId, Outcome, Setback, Work};
-use landfall_core::refresh::{Extent, Hint, Occasion};
+use landfall_core::journal::{EntryId, Outcome, Setback, Work};
+use landfall_core::refresh::{Extent, Occasion};
 use landfall_core::resource::status::WarehouseStatus;
 use landfall_core::target::Target;
 use tokio::task::JoinError;

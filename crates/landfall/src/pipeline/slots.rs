@@ -17,7 +17,7 @@ const MANY: usize = 1000;
 
 /// Slots by host.
 #[derive(Default)]
-pub(super) struct Slots(Mutex<HashMap<(String, Queue), Arc<Semaphore>>>);
+pub struct Slots(Mutex<HashMap<(String, Queue), Arc<Semaphore>>>);
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Queue {
@@ -27,7 +27,7 @@ enum Queue {
 
 impl Slots {
     /// A slot, if one is free.
-    pub(super) fn take(&self, host: String, extent: Extent) -> Option<OwnedSemaphorePermit> {
+    pub fn take(&self, host: String, extent: Extent) -> Option<OwnedSemaphorePermit> {
         let (queue, size) = match extent {
             Extent::Hinted | Extent::Full(Occasion::Requested) => (Queue::Awaited, AWAITED),
             Extent::Full(Occasion::Interval | Occasion::SpecChanged) => (Queue::Background, BACKGROUND),

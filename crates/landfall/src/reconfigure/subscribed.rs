@@ -12,7 +12,6 @@ use landfall_core::selection::ImagePolicy;
 
 use super::{Changes, Reconfigurer, Records, Subscribed, target_of};
 use crate::live::{Live, LiveWarehouse, Policies};
-use crate::pipeline::Effect;
 use crate::resources::{Loaded, Snapshot};
 
 impl Reconfigurer {
@@ -49,10 +48,10 @@ impl Reconfigurer {
             };
             index.describe(&target, &warehouse.metadata.labels);
             index.add(&target, &warehouse.subscriptions);
-            let policies = match self.pipeline.effect {
-                Effect::Discover(_) => policies(warehouse, index.patterns()),
+            let policies = match self.discovers {
+                true => policies(warehouse, index.patterns()),
                 // Whoever discovers for it selects.
-                Effect::Annotate(_) => Policies::new(),
+                false => Policies::new(),
             };
             let known = before.get(&target);
             let noted = known

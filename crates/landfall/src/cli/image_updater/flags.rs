@@ -78,6 +78,7 @@ impl Flags {
         let tls = self.tls.unless_disabled()?.filter(|_| listen.is_some());
         let (log_level, log_format) = (log_filter(&self.loglevel)?, log_format(&self.logformat)?);
         self.server.meaning(Own {
+            alone: None,
             resources: Place::Manifests(manifests),
             data_dir: self.data_dir,
             listen,

@@ -24,6 +24,7 @@ pub use client::ConnectError;
 pub use events::Happening;
 pub use failure::Failure;
 pub use progresses::Progresses;
+pub use status::Observed;
 
 use super::Snapshot;
 
@@ -85,5 +86,10 @@ impl ApiServer {
     /// What this process is called among its like.
     pub fn instance(&self) -> &str {
         &self.instance
+    }
+
+    /// The connection itself, for elections.
+    pub fn client(&self) -> kube::Client {
+        self.client.clone()
     }
 }

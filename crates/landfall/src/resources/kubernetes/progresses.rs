@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use landfall_core::refresh::Progress;
+use landfall_core::resource::status::WarehouseStatus;
 use landfall_core::resource::{Kind, ResourceKey};
 use landfall_core::target::Target;
 use tokio::sync::Notify;
@@ -105,6 +106,16 @@ impl Progresses {
             held.changed.insert(target.clone());
             drop(held);
             self.woken.notify_one();
+        }
+    }
+
+    /// What was looked at is written into the status.
+    pub fn answered(&self, target: &Target, written: &WarehouseStatus) {
+        if let Some(known) = self.lock().known.get_mut(target) {
+            known.handled.clone_from(&written.last_handled_refresh);
+            known.observed_generation = known.observed_generation.max(written.observed_generation);
+            let discovered = written.discovered_artifacts.as_ref();
+            known.discovered_at = discovered.and_then(|artifacts| artifacts.discovered_at);
         }
     }
 

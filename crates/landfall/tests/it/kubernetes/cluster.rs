@@ -51,6 +51,8 @@ impl<S: Deref<Target = ApiServer>> Cluster<S> {
             .arg(&kubeconfig.to_string_lossy())
             .arg("--watch-namespaces")
             .arg(project)
+            .arg("--lease-namespace")
+            .arg(project)
             .arg("--system-resources-namespace")
             .arg(project)
             .arg("--base-url=https://hooks.example.com/in");
@@ -105,6 +107,17 @@ impl<S: Deref<Target = ApiServer>> Cluster<S> {
             is_so.then(|| with_token.into_iter().map(|(_, token)| token.clone()).collect())
         });
         found.unwrap_or_else(|error| panic!("{error}; there are {last:?}\n{}", self.end_of_log()))
+    }
+
+    /// Waits until a Warehouse's status is as `wanted`.
+    pub fn warehouse_when(&self, name: &str, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        let found = wait::until(PATIENCE, what, || {
+            let warehouse = ["warehouses.kargo.akuity.io", name, "--namespace", &self.project];
+            last = self.server.get(&warehouse).ok()?;
+            wanted(&last["status"]).then(|| last.clone())
+        });
+        found.unwrap_or_else(|error| panic!("{error}; it is {last:#}\n{}", self.end_of_log()))
     }
 
     /// Waits until the `ProjectConfig`'s status is as `wanted`.

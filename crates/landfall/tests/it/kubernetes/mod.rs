@@ -1,6 +1,7 @@
 //! Journeys through a Kubernetes API server: landfall takes its resources from there, and writes there what it has to say.
 
 mod cluster;
+mod controller;
 mod delivery;
 mod fan_out;
 mod kargo;

@@ -1,0 +1,266 @@
+//! One look at one Warehouse: what it is for, what came of it, and the status that says so.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use landfall_core::discovery::warehouse_status;
+use landfall_core::journal::{Outcome, Setback};
+use landfall_core::lease::Term;
+use landfall_core::refresh::{Conclusion, Extent, Found, Task};
+use landfall_core::resource::status::{ConditionStatus, WarehouseStatus};
+use landfall_core::target::Target;
+use tokio::time::sleep;
+
+use super::Reconciler;
+use crate::clock::now;
+use crate::controller::warehouse::{self, HintOutcome, Refreshed, broken, failed, outcome, setbacks};
+use crate::live::LiveWarehouse;
+use crate::resources::kubernetes::{Failure, Happening, Observed};
+use crate::statuses::key_of;
+
+/// A Warehouse that the watch tells of before it is in force is asked for again after so long.
+const NOT_IN_FORCE: SignedDuration = SignedDuration::from_millis(50);
+/// How often others may come between a status that is read and the one that is written, before there is a pause.
+const CONFLICTS: usize = 5;
+/// When it is tried again after the API server could not be reached, spread by half, and after it refused.
+const SOON: Duration = Duration::from_secs(2);
+const LATER: Duration = Duration::from_secs(20);
+
+/// What became of a status.
+enum Written {
+    Yes,
+    /// The Warehouse is no more.
+    Gone,
+    /// Another one leads.
+    Deposed,
+}
+
+impl Reconciler {
+    /// Looks at a Warehouse if that is due, and returns when to do so again.
+    pub(super) async fn reconcile(&self, target: &Target, term: Term) -> Option<(Extent, Timestamp)> {
+        let Some(progress) = self.progresses.of(target) else {
+            self.pursuits().remove(target);
+            return None;
+        };
+        let began = now();
+        let known = self.live.load().warehouses.get(target).cloned();
+        let known = known.filter(|known| known.generation >= progress.generation);
+        let Some(known) = known else {
+            return Some((Extent::Hinted, began.checked_add(NOT_IN_FORCE).unwrap_or(Timestamp::MAX)));
+        };
+        if !self.serves(&known.warehouse) {
+            return None;
+        }
+        let interval = known.warehouse.interval.duration;
+        let task = {
+            let mut pursuits = self.pursuits();
+            let pursuit = pursuits.entry(target.clone()).or_default();
+            match pursuit.begin(&progress, interval, &self.retries, began) {
+                Some(task) => task,
+                None => return Some(pursuit.next(&progress, interval, &self.retries, began)),
+            }
+        };
+        let refreshed = match self.credentials.to(target.project()).await {
+            Ok(credentials) => {
+                let (discovery, looked_at) = (self.discovery.clone(), known.clone());
+                let (extent, hints) = (task.extent, task.hints.clone());
+                // A task of its own, so that a bug in looking is one failed attempt and nothing more.
+                let looked = tokio::spawn(async move {
+                    warehouse::refresh(&discovery, &credentials, &looked_at, extent, &hints).await
+                });
+                looked.await.unwrap_or_else(|panicked| {
+                    tracing::error!(%target, %panicked, "a refresh ended in the middle; this is a bug");
+                    broken(&known, began, &panicked)
+                })
+            }
+            // While nobody can be asked, nothing has been attempted.
+            Err(Failure::Unreachable(problem)) => {
+                tracing::debug!(%target, problem, "a look is put off until the API server can be reached");
+                return Some((task.extent, soon()));
+            }
+            Err(failure) => {
+                let reason = format!(
+                    "the Secrets with credentials of namespace {} cannot be read: {failure}",
+                    target.project()
+                );
+                failed(&known, began, reason)
+            }
+        };
+        self.conclude(target, &known, &task, &refreshed, term).await;
+        let progress = self.progresses.of(target)?;
+        let mut pursuits = self.pursuits();
+        let pursuit = pursuits.entry(target.clone()).or_default();
+        Some(pursuit.next(&progress, interval, &self.retries, now()))
+    }
+
+    async fn conclude(&self, target: &Target, known: &LiveWarehouse, task: &Task, refreshed: &Refreshed, term: Term) {
+        let ended = now();
+        let conclusion = {
+            let mut pursuits = self.pursuits();
+            let pursuit = pursuits.entry(target.clone()).or_default();
+            pursuit.end(task, found(task, refreshed), ended, fastrand::f64(), &self.retries)
+        };
+        let problems: Vec<String> = setbacks(refreshed).map(|setback| setback.reason().to_owned()).collect();
+        let (extent, requests) = (task.extent, refreshed.requests);
+        if problems.is_empty() {
+            tracing::info!(%target, ?extent, requests, choices = ?refreshed.choices, "refreshed");
+        } else {
+            tracing::warn!(%target, ?extent, requests, problem = problems.join("; "), "a refresh failed in part");
+        }
+        let (token, lost) = match conclusion {
+            Conclusion::Answered(token) => (token, None),
+            Conclusion::GivenUp(token, reason) => {
+                tracing::error!(%target, reason, "what was pushed was not found, and is not looked for any longer");
+                (token, Some(reason))
+            }
+            Conclusion::Unanswered => (None, None),
+        };
+        let status = |previous: &WarehouseStatus| {
+            let token = token.as_deref();
+            let (results, undiscovered) = (&refreshed.results, &refreshed.undiscovered);
+            warehouse_status(previous, results, undiscovered, known.generation, token, ended)
+        };
+        match self.write(target, known.generation, status, lost, term).await {
+            Written::Yes => {}
+            Written::Gone => tracing::debug!(%target, "it exists no more"),
+            Written::Deposed => tracing::info!(%target, "another process leads and writes what it finds"),
+        }
+    }
+
+    /// Writes a status, until it is there or nobody wants it any more.
+    async fn write(
+        &self,
+        target: &Target,
+        generation: i64,
+        status: impl Fn(&WarehouseStatus) -> WarehouseStatus,
+        lost: Option<String>,
+        term: Term,
+    ) -> Written {
+        let mut said = false;
+        loop {
+            let pause = match self.try_write(target, generation, &status, lost.as_deref(), term).await {
+                Ok(written) => return written,
+                Err(Failure::Unreachable(_) | Failure::Conflict) => SOON.mul_f64(0.5 + fastrand::f64()),
+                Err(failure) => {
+                    if !said {
+                        tracing::warn!(%target, problem = %failure, "a status cannot be written; it is tried again until it works");
+                        said = true;
+                    }
+                    LATER
+                }
+            };
+            sleep(pause).await;
+        }
+    }
+
+    async fn try_write(
+        &self,
+        target: &Target,
+        generation: i64,
+        status: impl Fn(&WarehouseStatus) -> WarehouseStatus,
+        lost: Option<&str>,
+        term: Term,
+    ) -> Result<Written, Failure> {
+        let key = key_of(target);
+        for _ in 0..CONFLICTS {
+            let Some(object) = self.server.warehouse(&key).await? else {
+                return Ok(Written::Gone);
+            };
+            // Of a newer spec somebody has written already, or will.
+            if object.status.observed_generation > generation {
+                return Ok(Written::Yes);
+            }
+            let new = status(&object.status);
+            if new == object.status {
+                self.progresses.answered(target, &new);
+                return Ok(Written::Yes);
+            }
+            // Asked at the last moment: whoever leads now must not be undone.
+            if !self.leads(term) {
+                return Ok(Written::Deposed);
+            }
+            match self.server.write_warehouse_status(&key, &object, &new).await {
+                Err(Failure::Conflict) => {}
+                Err(Failure::NotFound) => return Ok(Written::Gone),
+                Err(failure) => return Err(failure),
+                Ok(()) => {
+                    self.progresses.answered(target, &new);
+                    self.tell(&object, &new, lost).await;
+                    return Ok(Written::Yes);
+                }
+            }
+        }
+        Err(Failure::Conflict)
+    }
+
+    /// Tells people of what is new.
+    async fn tell(&self, before: &Observed<WarehouseStatus>, after: &WarehouseStatus, lost: Option<&str>) {
+        let lost = lost.map(|reason| Happening {
+            is_warning: true,
+            reason: "ArtifactNotFound",
+            action: "Discover",
+            note: format!("what was pushed was looked for and not found: {reason}"),
+        });
+        for happening in lost.into_iter().chain(turn(&before.status, after)) {
+            if let Err(problem) = self.server.tell(before, &happening).await {
+                tracing::debug!(%problem, "an Event was not kept");
+            }
+        }
+    }
+}
+
+/// That discovery fails, or works again.
+fn turn(before: &WarehouseStatus, after: &WarehouseStatus) -> Option<Happening> {
+    let ready = |status: &WarehouseStatus| {
+        let ready = status.conditions.find("Ready")?;
+        Some((ready.status, ready.reason.clone(), ready.message.clone()))
+    };
+    let (status, reason, message) = ready(after)?;
+    let was = ready(before);
+    if was.as_ref().is_some_and(|(_, was, _)| *was == reason) {
+        return None;
+    }
+    match status {
+        ConditionStatus::False => Some(Happening {
+            is_warning: true,
+            reason: "DiscoveryFailed",
+            action: "Discover",
+            note: message,
+        }),
+        ConditionStatus::True if was.is_some() => Some(Happening {
+            is_warning: false,
+            reason: "ArtifactsDiscovered",
+            action: "Discover",
+            note: message,
+        }),
+        ConditionStatus::True | ConditionStatus::Unknown => None,
+    }
+}
+
+/// What a look came to.
+fn found(task: &Task, refreshed: &Refreshed) -> Found {
+    let hints: Vec<_> = task.hints.keys().cloned().collect();
+    let mendable = setbacks(refreshed).find(|setback| !matches!(setback, Setback::Hopeless(_)));
+    let is_full = matches!(task.extent, Extent::Full(_));
+    let whole = match (&mendable, is_full || !hints.is_empty()) {
+        (Some(setback), _) => Outcome::Setback(setback.clone()),
+        (None, true) => outcome(&[], refreshed, task.attempt),
+        // It points at nothing that anybody here looks at.
+        (None, false) => Outcome::Effected,
+    };
+    let outcome = match whole {
+        Outcome::Effected if !hints.is_empty() => outcome(&hints, refreshed, task.attempt),
+        whole => whole,
+    };
+    let is_unseen = |hint: &_| !matches!(refreshed.hints.get(hint), Some(HintOutcome::Seen));
+    Found {
+        outcome,
+        complete_since: refreshed.complete_since.filter(|_| mendable.is_none()),
+        unseen: hints.into_iter().filter(is_unseen).collect(),
+    }
+}
+
+fn soon() -> Timestamp {
+    let pause = SignedDuration::try_from(SOON.mul_f64(0.5 + fastrand::f64())).unwrap_or_default();
+    now().checked_add(pause).unwrap_or(Timestamp::MAX)
+}

@@ -1,0 +1,267 @@
+//! Warehouses that landfall serves itself: from a spec, an annotation or a push to the digest in the status.
+
+use landfall_harness::process::Builder;
+use landfall_harness::counting_proxy::Rule;
+use landfall_harness::{
+    ApiServer, CountingProxy, Credentials, ImageSpec, Registry, RegistryConfig, Storage, Uploader, manifests,
+};
+use serde_json::{Value, json};
+
+use super::cluster::{Cluster, hub, secret, shared, warehouse};
+use crate::world::{conditions, lines, quiet_registry};
+
+/// A project whose Warehouses are served, and the registry that stands for Docker Hub, behind a proxy that counts.
+struct Served {
+    cluster: Cluster,
+    registry: Registry,
+    proxy: CountingProxy,
+}
+
+impl Served {
+    fn start() -> Self {
+        Self::with(|landfall| landfall)
+    }
+
+    fn with(configure: impl FnOnce(Builder) -> Builder) -> Self {
+        let registry = quiet_registry();
+        let proxy = CountingProxy::start(registry.host()).unwrap();
+        let server: &'static ApiServer = shared();
+        let project = server.namespace().unwrap();
+        let mirror = format!("docker.io={}", proxy.url());
+        let cluster = Cluster::of(server, &project, &server.kubeconfig(), |landfall| {
+            configure(serving(landfall, &mirror))
+        });
+        cluster.apply(&secret(&project, "s3cret"));
+        cluster.apply(&hub(&project));
+        Self {
+            cluster,
+            registry,
+            proxy,
+        }
+    }
+
+    fn uploader(&self) -> Uploader {
+        Uploader::new(self.registry.host())
+    }
+
+    /// Pushes an image, past the proxy. Returns its digest.
+    fn push(&self, tag: &str) -> String {
+        let image = ImageSpec::new(tag);
+        self.uploader().put_image("shop/api", tag, &image).unwrap().to_string()
+    }
+
+    /// A Warehouse of one subscription to the pushed image, once it was looked at.
+    fn discovered(&self, name: &str) -> Value {
+        self.cluster.apply(&warehouse(&self.cluster.project, name, "docker.io/shop/api"));
+        self.cluster.warehouse_when(name, "a first discovery", |status| {
+            !status["discoveredArtifacts"]["discoveredAt"].is_null()
+        })
+    }
+
+    fn annotate(&self, name: &str, annotation: &str) {
+        let what = ["annotate", "--overwrite", "warehouses.kargo.akuity.io", name, annotation];
+        let place = ["--namespace", &self.cluster.project];
+        self.cluster.server.kubectl(&[&what[..], &place[..]].concat()).unwrap();
+    }
+}
+
+/// The flags of one that serves Warehouses.
+fn serving(landfall: Builder, mirror: &str) -> Builder {
+    landfall
+        .arg("--controllers=warehouses")
+        .arg("--registry-mirror")
+        .arg(mirror)
+        .arg("--registry-rate-limit=1000000")
+}
+
+fn best(status: &Value) -> (&str, &str) {
+    let best = &status["discoveredArtifacts"]["images"][0]["references"][0];
+    (
+        best["tag"].as_str().unwrap_or_default(),
+        best["digest"].as_str().unwrap_or_default(),
+    )
+}
+
+#[test]
+fn a_warehouse_is_discovered_and_a_push_costs_two_requests() {
+    let served = Served::start();
+    let first = served.push("1.0.0");
+    let warehouse = served.discovered("api");
+    let status = &warehouse["status"];
+    assert_eq!(best(status), ("1.0.0", &*first));
+    assert_eq!(status["observedGeneration"], warehouse["metadata"]["generation"]);
+    assert_eq!(
+        conditions(status).into_iter().collect::<Vec<_>>(),
+        ["Healthy=True (ReconciliationSucceeded)", "Ready=True (ArtifactsDiscovered)"]
+    );
+
+    let path = served.cluster.path();
+    served.cluster.known(&path, "shop/api", 1);
+    served.proxy.take_requests();
+    let second = served.push("1.2.0");
+    let delivery = served.cluster.pushed(&path, "shop/api", "1.2.0", 1);
+    served.cluster.done(&delivery);
+    let token = served.cluster.refreshed(&["api"]).remove(0);
+    let warehouse = served.cluster.warehouse_when("api", "an answer", |status| {
+        status["lastHandledRefresh"] == *token
+    });
+    assert_eq!(best(&warehouse["status"]), ("1.2.0", &*second));
+    assert_eq!(
+        lines(&served.proxy.take_requests()),
+        [
+            "GET /v2/shop/api/manifests/1.2.0 200",
+            "GET /v2/shop/api/blobs/sha256:… 200"
+        ]
+    );
+}
+
+/// Somebody's own request says nothing of where to look, so that everything is looked at, also what no event told.
+#[test]
+fn whoever_asks_gets_a_look_at_everything() {
+    let served = Served::start();
+    served.push("1.0.0");
+    served.discovered("api");
+    let untold = served.push("1.3.0");
+    served.annotate("api", "kargo.akuity.io/refresh=now");
+    let warehouse = served
+        .cluster
+        .warehouse_when("api", "an answer", |status| status["lastHandledRefresh"] == "now");
+    assert_eq!(best(&warehouse["status"]), ("1.3.0", &*untold));
+}
+
+/// W2: what failed is not acknowledged, nor called well, and is tried again by itself.
+#[test]
+fn a_failed_refresh_is_acknowledged_when_it_has_succeeded() {
+    let served = Served::start();
+    served.push("1.0.0");
+    served.discovered("api");
+    served.proxy.rule(Rule::on("/v2/").answer(503));
+    served.annotate("api", "kargo.akuity.io/refresh=now");
+    let warehouse = served.cluster.warehouse_when("api", "a failure", |status| {
+        conditions(status).contains("Ready=False (DiscoveryFailure)")
+    });
+    let status = &warehouse["status"];
+    assert_eq!(status["lastHandledRefresh"], Value::Null, "{status:#}");
+    assert!(conditions(status).contains("Reconciling=True (ScheduledDiscovery)"));
+    assert_eq!(best(status).0, "1.0.0", "what was known stays");
+
+    served.proxy.clear_rules();
+    let warehouse = served
+        .cluster
+        .warehouse_when("api", "an answer", |status| status["lastHandledRefresh"] == "now");
+    assert!(conditions(&warehouse["status"]).contains("Ready=True (ArtifactsDiscovered)"));
+}
+
+#[test]
+fn a_changed_spec_is_looked_at_and_the_interval_looks_by_itself() {
+    let served = Served::start();
+    served.push("1.0.0");
+    served.discovered("api");
+    let other = served.push("2.0.0");
+    let changed = warehouse(&served.cluster.project, "api", "docker.io/shop/api").replace("^1.0.0", "^2.0.0");
+    served.cluster.apply(&changed);
+    let status = |wanted: &'static str| {
+        let warehouse = served
+            .cluster
+            .warehouse_when("api", wanted, |status| best(status).0 == wanted);
+        warehouse["status"].clone()
+    };
+    let seen = status("2.0.0");
+    assert_eq!((best(&seen).1, &seen["observedGeneration"]), (&*other, &json!(2)));
+
+    served.cluster.apply(&changed.replace("5m0s", "1s"));
+    served.push("2.1.0");
+    status("2.1.0");
+}
+
+/// What is of another shard is another controller's; what nobody here can look at keeps its results and is named.
+#[test]
+fn other_shards_and_other_kinds_are_left_alone() {
+    let served = Served::start();
+    served.push("1.0.0");
+    let project = &served.cluster.project;
+    let other = warehouse(project, "other", "docker.io/shop/api").replace("  interval", "  shard: east\n  interval");
+    served.cluster.apply(&other);
+    let both = warehouse(project, "both", "docker.io/shop/api").replace(
+        "subscriptions: [",
+        "subscriptions: [{git: {repoURL: 'https://git.example/shop/api'}}, ",
+    );
+    served.cluster.apply(&both);
+    let git = json!({ "status": { "discoveredArtifacts": { "git": [
+        { "repoURL": "https://git.example/shop/api", "commits": [{ "id": "0a1b2c" }] }
+    ] } } });
+    let patch = ["patch", "warehouses.kargo.akuity.io", "both", "--namespace", project];
+    let status = ["--subresource=status", "--type=merge", "--patch"];
+    served
+        .cluster
+        .server
+        .kubectl(&[&patch[..], &status[..], &[&git.to_string()]].concat())
+        .unwrap();
+    served.discovered("api");
+    let warehouse = served
+        .cluster
+        .warehouse_when("both", "images", |status| best(status).0 == "1.0.0");
+    let artifacts = &warehouse["status"]["discoveredArtifacts"];
+    assert_eq!(artifacts["git"][0]["commits"][0]["id"], "0a1b2c", "{artifacts:#}");
+    let conditions = warehouse["status"]["conditions"].to_string();
+    assert!(
+        conditions.contains(
+            "subscription 1 (git https://git.example/shop/api): this version of landfall discovers images only"
+        ),
+        "{conditions}"
+    );
+    served.annotate("both", "kargo.akuity.io/refresh=now");
+    served
+        .cluster
+        .warehouse_when("both", "an answer", |status| status["lastHandledRefresh"] == "now");
+    let other = served.cluster.warehouse_when("other", "the other", |_| true);
+    assert!(other["status"].as_object().is_none_or(|status| status.is_empty()), "{other:#}");
+}
+
+/// A push that is told before the registry has it: looked for until it is there, and acknowledged then.
+#[test]
+fn what_is_not_there_yet_is_looked_for() {
+    let served = Served::start();
+    served.push("1.0.0");
+    served.discovered("api");
+    let path = served.cluster.path();
+    served.cluster.known(&path, "shop/api", 1);
+    served.cluster.pushed(&path, "shop/api", "1.4.0", 1);
+    let token = served.cluster.refreshed(&["api"]).remove(0);
+    served.cluster.says("refreshed");
+    let early = served.cluster.warehouse_when("api", "a status", |_| true);
+    assert_eq!(early["status"]["lastHandledRefresh"], Value::Null, "{early:#}");
+    let late = served.push("1.4.0");
+    let warehouse = served.cluster.warehouse_when("api", "an answer", |status| {
+        status["lastHandledRefresh"] == *token
+    });
+    assert_eq!(best(&warehouse["status"]), ("1.4.0", &*late));
+}
+
+/// Credentials are the project's own Secrets with Kargo's label, as they are when they are needed.
+#[test]
+fn a_private_registry_is_shown_the_projects_credentials() {
+    let credentials = Credentials::fixed();
+    let registry = Registry::start(RegistryConfig {
+        credentials: Some(credentials.clone()),
+        storage: Storage::Memory,
+        ..RegistryConfig::default()
+    })
+    .unwrap();
+    let mut uploader = Uploader::new(registry.host()).with_credentials(&credentials);
+    let digest = uploader.put_image("shop/api", "1.0.0", &ImageSpec::new("private")).unwrap();
+    let (server, repository) = (shared(), format!("{}/shop/api", registry.host()));
+    let project = server.namespace().unwrap();
+    let cluster = Cluster::of(server, &project, &server.kubeconfig(), |landfall| {
+        landfall.arg("--controllers=warehouses")
+    });
+    cluster.apply(&warehouse(&project, "api", &repository));
+    let refused = cluster.warehouse_when("api", "a refusal", |status| {
+        conditions(status).contains("Ready=False (DiscoveryFailure)")
+    });
+    let said = refused["status"]["conditions"].to_string();
+    assert!(said.contains("it wants credentials, and there are none for it"), "{said}");
+    cluster.apply(&manifests::image_credentials("creds", &project, &repository, &credentials));
+    let warehouse = cluster.warehouse_when("api", "a first discovery", |status| best(status).0 == "1.0.0");
+    assert_eq!(best(&warehouse["status"]).1, digest.to_string());
+}
