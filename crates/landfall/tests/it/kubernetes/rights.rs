@@ -17,6 +17,7 @@ rules:
   - {{apiGroups: [kargo.akuity.io], resources: [projectconfigs/status], verbs: [patch]}}
   - {{apiGroups: [kargo.akuity.io], resources: [warehouses], verbs: {warehouses}}}
   - {{apiGroups: [''], resources: [secrets], verbs: {secrets}}}
+  - {{apiGroups: [coordination.k8s.io], resources: [leases], verbs: [create, get, update]}}
 ---
 apiVersion: rbac.authorization.k8s.io/v1
 kind: RoleBinding
