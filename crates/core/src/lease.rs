@@ -10,6 +10,7 @@
 mod timing;
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -62,10 +63,36 @@ impl Term {
         }
     }
 
+    /// Whether nobody led between that earlier term and this one.
+    pub fn follows(self, earlier: Self) -> bool {
+        let next = Self {
+            transitions: earlier.transitions.saturating_add(1),
+            ..earlier
+        };
+        self == earlier || self == next
+    }
+
     /// The same as one number, in the same order: the Lease's second of birth above 31 bits of transitions.
     pub fn number(self) -> i64 {
         const HIGHEST: i64 = u32::MAX as i64;
         self.created.clamp(0, HIGHEST) << 31 | i64::from(self.transitions.max(0))
+    }
+}
+
+/// The text is no term.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a term reads as `SECOND.TRANSITIONS`")]
+pub struct NotATerm;
+
+impl FromStr for Term {
+    type Err = NotATerm;
+
+    fn from_str(text: &str) -> Result<Self, NotATerm> {
+        let (created, transitions) = text.trim().split_once('.').ok_or(NotATerm)?;
+        Ok(Self {
+            created: created.parse().map_err(|_| NotATerm)?,
+            transitions: transitions.parse().map_err(|_| NotATerm)?,
+        })
     }
 }
 

@@ -8,18 +8,19 @@ use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
 use arc_swap::ArcSwap;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use landfall_core::door::BaseUrl;
 use landfall_core::pace::Pace;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
 use self::following::Following;
-use self::leading::{serve_warehouses, stand};
+use self::leading::stand;
 use crate::admin::{self, Admin};
 use crate::config::Config;
 use crate::controller::publisher::Publisher;
 use crate::controller::receivers::Settings;
+use crate::controller::reconciler::{Parts, Reconciler};
 use crate::controller::warehouse::Discovery;
 use crate::discovery::Catalogs;
 use crate::intake::{Evaluators, Intake};
@@ -80,6 +81,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let live = Arc::new(ArcSwap::from_pointee(Live::default()));
     let registry = RegistryClient::new(config.registry).context("--registry-mirror")?;
     let discovery = Discovery {
+        listed_since: Timestamp::MIN,
         registry,
         catalogs: Arc::new(Catalogs::default()),
         store: store.clone(),
@@ -89,10 +91,21 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         (Some(server), Some(alone)) => Some((stand(server, alone), server, alone)),
         _ => None,
     };
-    if let Some((elected, server, alone)) = &elected {
-        let (live, discovery) = (live.clone(), discovery.clone());
-        let shared_namespace = config.shared_namespace.clone();
-        serve_warehouses(server, alone, elected, live, discovery, config.retries, shared_namespace);
+    if let Some((elected, server, alone)) = &elected
+        && let Some(progresses) = server.progresses()
+    {
+        let reconciler = Reconciler::new(Parts {
+            live: live.clone(),
+            discovery: discovery.clone(),
+            server: (*server).clone(),
+            progresses,
+            leadership: elected.leadership(),
+            retries: config.retries,
+            shard: alone.shard.clone(),
+            shared_namespace: config.shared_namespace.clone(),
+            data_dir: config.data_dir.clone(),
+        });
+        tokio::spawn(reconciler.run());
     }
     let elected = elected.map(|(elected, ..)| elected);
     let discovers = place

@@ -277,3 +277,25 @@ fn times_must_fit_together() {
         assert_eq!(made.map(drop), expected, "{lease} {deadline} {retry}");
     }
 }
+
+#[test]
+fn terms_read_as_they_print_and_know_whether_they_follow() {
+    let term = |text: &str| text.parse::<Term>();
+    assert_eq!(term("1795677601.3").unwrap().to_string(), "1795677601.3");
+    for broken in ["", "3", "x.1", "1.x", "1.2.3"] {
+        assert_eq!(term(broken), Err(NotATerm), "{broken:?}");
+    }
+    for (earlier, expected) in [
+        ("7.3", true),
+        ("7.2", true),
+        ("7.1", false),
+        ("7.4", false),
+        ("6.2", false),
+    ] {
+        assert_eq!(
+            term("7.3").unwrap().follows(term(earlier).unwrap()),
+            expected,
+            "{earlier}"
+        );
+    }
+}

@@ -14,6 +14,8 @@ use crate::journal::{Attempt, Outcome, RetryPolicy, Setback, Work};
 /// it costs a look, because whatever was not answered is still asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Pursuit {
+    /// Whether others may have looked since this process last did, so that it does not know all that they know.
+    is_behind: bool,
     /// The latest spec of which everything was found; 0 is none.
     looked: i64,
     /// When everything was looked at last, and by how much of an interval the next look comes later.
@@ -70,6 +72,14 @@ pub enum Conclusion {
 }
 
 impl Pursuit {
+    /// A pursuit that others may have been on before. Where it begins, everything is looked at, whatever is asked for.
+    pub fn after_others() -> Self {
+        Self {
+            is_behind: true,
+            ..Self::default()
+        }
+    }
+
     /// How much is to be looked at next, and when.
     pub fn next(
         &self,
@@ -90,6 +100,7 @@ impl Pursuit {
                 Some(due) => (unfinished.extent.max(wanted.extent.unwrap_or(Extent::Hinted)), due),
                 None => by_interval,
             },
+            (Some(extent), None) if self.is_behind => (extent.max(by_interval.0), now),
             (Some(extent), None) => (extent, now),
             // Somebody else did not come to an end.
             (None, None) if progress.is_unfinished && self.listed.is_none() && self.looked == 0 => {
@@ -147,6 +158,7 @@ impl Pursuit {
     /// Ends a look that was begun.
     pub fn end(&mut self, task: &Task, found: Found, now: Timestamp, jitter: f64, policy: &RetryPolicy) -> Conclusion {
         if let (Extent::Full(_), Some(since)) = (task.extent, found.complete_since) {
+            self.is_behind = false;
             self.looked = self.looked.max(task.generation);
             self.listed = Some((since, jitter));
         }

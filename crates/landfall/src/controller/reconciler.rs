@@ -3,8 +3,10 @@
 
 mod lent;
 mod look;
+mod memory;
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +21,7 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
 use tokio::time::sleep;
 
 use self::lent::Lent;
+use self::memory::Memory;
 use super::warehouse::{self, Discovery};
 use crate::clock::{now, until};
 use crate::lease::Leadership;
@@ -44,6 +47,7 @@ pub struct Parts {
     /// Which Warehouses are served: those of this shard, or those of none.
     pub shard: Option<String>,
     pub shared_namespace: Option<String>,
+    pub data_dir: PathBuf,
 }
 
 /// Serves Warehouses.
@@ -56,6 +60,9 @@ pub struct Reconciler {
     retries: RetryPolicy,
     shard: Option<String>,
     credentials: Lent,
+    memory: Memory,
+    /// Where this term began after others, the time before which they may have seen what this process did not.
+    behind: Mutex<Option<Timestamp>>,
     plan: Mutex<Plan>,
     slots: Slots,
     pursuits: Mutex<HashMap<Target, Pursuit>>,
@@ -74,8 +81,11 @@ impl Reconciler {
             retries,
             shard,
             shared_namespace,
+            data_dir,
         } = parts;
         Arc::new(Self {
+            memory: Memory::in_folder(&data_dir),
+            behind: Mutex::default(),
             credentials: Lent::new(server.clone(), shared_namespace),
             live,
             discovery,
@@ -117,7 +127,9 @@ impl Reconciler {
     }
 
     async fn serve_for(self: &Arc<Self>, term: Term) {
-        // What an earlier term knew, another leader may have changed since.
+        let is_behind = !self.memory.takes_up(term).await && !self.discovery.store.is_shared();
+        *self.behind() = is_behind.then(now);
+        // What an earlier term planned, another leader may have done since.
         *self.plan() = Plan::default();
         self.pursuits().clear();
         let targets = self.progresses.targets();
@@ -155,7 +167,8 @@ impl Reconciler {
             Some(known) => {
                 let interval = known.warehouse.interval.duration;
                 let pursuits = self.pursuits();
-                let pursuit = pursuits.get(target).cloned().unwrap_or_default();
+                let pursuit = pursuits.get(target).cloned();
+                let pursuit = pursuit.unwrap_or_else(|| self.new_pursuit());
                 pursuit.next(&progress, interval, &self.retries, now)
             }
             // It is about to be in force.
@@ -202,6 +215,17 @@ impl Reconciler {
         }
         drop(plan);
         self.replanned.notify_one();
+    }
+
+    fn new_pursuit(&self) -> Pursuit {
+        match *self.behind() {
+            Some(_) => Pursuit::after_others(),
+            None => Pursuit::default(),
+        }
+    }
+
+    fn behind(&self) -> MutexGuard<'_, Option<Timestamp>> {
+        self.behind.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn plan(&self) -> MutexGuard<'_, Plan> {

@@ -25,6 +25,8 @@ pub use outcome::{broken, failed, outcome, setbacks};
 /// What refreshes work with.
 #[derive(Clone)]
 pub struct Discovery {
+    /// Listings before this may lack what other processes were told since.
+    pub listed_since: Timestamp,
     pub registry: RegistryClient,
     pub catalogs: Arc<Catalogs>,
     pub store: Store,

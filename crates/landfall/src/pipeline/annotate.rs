@@ -22,7 +22,10 @@ fn pointed_at(waiting: &[WaitingWork]) -> Vec<Hint> {
     if waiting.iter().any(|waiting| waiting.hints.is_empty()) {
         return Vec::new();
     }
-    let mut hints: Vec<Hint> = waiting.iter().flat_map(|waiting| waiting.hints.iter().cloned()).collect();
+    let mut hints: Vec<Hint> = waiting
+        .iter()
+        .flat_map(|waiting| waiting.hints.iter().cloned())
+        .collect();
     hints.sort();
     hints.dedup();
     hints

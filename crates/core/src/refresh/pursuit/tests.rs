@@ -195,6 +195,19 @@ fn whoever_comes_next_takes_up_what_is_unfinished() {
     assert_eq!(story.next(151), (BY_INTERVAL, at(450)));
 }
 
+/// Who comes after others does not know what they saw: the first push is a reason to look at everything, and the next is not.
+#[test]
+fn whoever_comes_after_others_looks_at_everything_once() {
+    let mut story = Story::settled();
+    story.pursuit = Pursuit::after_others();
+    story.push("t1", &["1.0.0"]);
+    let task = story.begin(150).unwrap();
+    assert_eq!((task.extent, &task.hints), (BY_INTERVAL, &hints(&["1.0.0"], 150)));
+    assert_eq!(story.look(150, Outcome::Effected), answered("t1"));
+    story.push("t2", &["1.0.1"]);
+    assert_eq!(story.begin(151).unwrap().extent, Extent::Hinted);
+}
+
 /// Pushes that come all the time do not put the look at everything off.
 #[test]
 fn pushes_do_not_put_the_interval_off() {

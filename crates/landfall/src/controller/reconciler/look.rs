@@ -46,7 +46,10 @@ impl Reconciler {
         let known = self.live.load().warehouses.get(target).cloned();
         let known = known.filter(|known| known.generation >= progress.generation);
         let Some(known) = known else {
-            return Some((Extent::Hinted, began.checked_add(NOT_IN_FORCE).unwrap_or(Timestamp::MAX)));
+            return Some((
+                Extent::Hinted,
+                began.checked_add(NOT_IN_FORCE).unwrap_or(Timestamp::MAX),
+            ));
         };
         if !self.serves(&known.warehouse) {
             return None;
@@ -54,7 +57,7 @@ impl Reconciler {
         let interval = known.warehouse.interval.duration;
         let task = {
             let mut pursuits = self.pursuits();
-            let pursuit = pursuits.entry(target.clone()).or_default();
+            let pursuit = pursuits.entry(target.clone()).or_insert_with(|| self.new_pursuit());
             match pursuit.begin(&progress, interval, &self.retries, began) {
                 Some(task) => task,
                 None => return Some(pursuit.next(&progress, interval, &self.retries, began)),
@@ -62,7 +65,10 @@ impl Reconciler {
         };
         let refreshed = match self.credentials.to(target.project()).await {
             Ok(credentials) => {
-                let (discovery, looked_at) = (self.discovery.clone(), known.clone());
+                let (mut discovery, looked_at) = (self.discovery.clone(), known.clone());
+                if let Some(behind) = *self.behind() {
+                    discovery.listed_since = behind;
+                }
                 let (extent, hints) = (task.extent, task.hints.clone());
                 // A task of its own, so that a bug in looking is one failed attempt and nothing more.
                 let looked = tokio::spawn(async move {
@@ -89,7 +95,7 @@ impl Reconciler {
         self.conclude(target, &known, &task, &refreshed, term).await;
         let progress = self.progresses.of(target)?;
         let mut pursuits = self.pursuits();
-        let pursuit = pursuits.entry(target.clone()).or_default();
+        let pursuit = pursuits.entry(target.clone()).or_insert_with(|| self.new_pursuit());
         Some(pursuit.next(&progress, interval, &self.retries, now()))
     }
 
@@ -97,7 +103,7 @@ impl Reconciler {
         let ended = now();
         let conclusion = {
             let mut pursuits = self.pursuits();
-            let pursuit = pursuits.entry(target.clone()).or_default();
+            let pursuit = pursuits.entry(target.clone()).or_insert_with(|| self.new_pursuit());
             pursuit.end(task, found(task, refreshed), ended, fastrand::f64(), &self.retries)
         };
         let problems: Vec<String> = setbacks(refreshed).map(|setback| setback.reason().to_owned()).collect();

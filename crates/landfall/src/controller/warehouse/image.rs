@@ -152,12 +152,13 @@ impl ImageRefresh<'_> {
     /// younger than our own interval. A changed spec wants one that is younger than itself: pushes that nobody wanted before
     /// are in no catalog. A request wants one of its own.
     fn listing_since(&self, repository: &Repository, began: Timestamp) -> Timestamp {
-        match self.extent {
+        let since = match self.extent {
             Extent::Hinted if repository.catalog().lock().listed.is_some() => Timestamp::MIN,
             Extent::Hinted | Extent::Full(Occasion::Interval) => earlier(began, self.interval),
             Extent::Full(Occasion::SpecChanged) => earlier(self.noted, Duration::from_millis(1)),
             Extent::Full(Occasion::Requested) => began,
-        }
+        };
+        since.max(self.discovery.listed_since)
     }
 
     async fn look_until_chosen(&self, repository: &Arc<Repository>, policy: &ImagePolicy) -> Result<(), LookError> {

@@ -1,7 +1,7 @@
 //! Warehouses that landfall serves itself: from a spec, an annotation or a push to the digest in the status.
 
-use landfall_harness::process::Builder;
 use landfall_harness::counting_proxy::Rule;
+use landfall_harness::process::Builder;
 use landfall_harness::{
     ApiServer, CountingProxy, Credentials, ImageSpec, Registry, RegistryConfig, Storage, Uploader, manifests,
 };
@@ -52,14 +52,21 @@ impl Served {
 
     /// A Warehouse of one subscription to the pushed image, once it was looked at.
     fn discovered(&self, name: &str) -> Value {
-        self.cluster.apply(&warehouse(&self.cluster.project, name, "docker.io/shop/api"));
+        self.cluster
+            .apply(&warehouse(&self.cluster.project, name, "docker.io/shop/api"));
         self.cluster.warehouse_when(name, "a first discovery", |status| {
             !status["discoveredArtifacts"]["discoveredAt"].is_null()
         })
     }
 
     fn annotate(&self, name: &str, annotation: &str) {
-        let what = ["annotate", "--overwrite", "warehouses.kargo.akuity.io", name, annotation];
+        let what = [
+            "annotate",
+            "--overwrite",
+            "warehouses.kargo.akuity.io",
+            name,
+            annotation,
+        ];
         let place = ["--namespace", &self.cluster.project];
         self.cluster.server.kubectl(&[&what[..], &place[..]].concat()).unwrap();
     }
@@ -92,7 +99,10 @@ fn a_warehouse_is_discovered_and_a_push_costs_two_requests() {
     assert_eq!(status["observedGeneration"], warehouse["metadata"]["generation"]);
     assert_eq!(
         conditions(status).into_iter().collect::<Vec<_>>(),
-        ["Healthy=True (ReconciliationSucceeded)", "Ready=True (ArtifactsDiscovered)"]
+        [
+            "Healthy=True (ReconciliationSucceeded)",
+            "Ready=True (ArtifactsDiscovered)"
+        ]
     );
 
     let path = served.cluster.path();
@@ -102,9 +112,9 @@ fn a_warehouse_is_discovered_and_a_push_costs_two_requests() {
     let delivery = served.cluster.pushed(&path, "shop/api", "1.2.0", 1);
     served.cluster.done(&delivery);
     let token = served.cluster.refreshed(&["api"]).remove(0);
-    let warehouse = served.cluster.warehouse_when("api", "an answer", |status| {
-        status["lastHandledRefresh"] == *token
-    });
+    let warehouse = served
+        .cluster
+        .warehouse_when("api", "an answer", |status| status["lastHandledRefresh"] == *token);
     assert_eq!(best(&warehouse["status"]), ("1.2.0", &*second));
     assert_eq!(
         lines(&served.proxy.take_requests()),
@@ -215,7 +225,10 @@ fn other_shards_and_other_kinds_are_left_alone() {
         .cluster
         .warehouse_when("both", "an answer", |status| status["lastHandledRefresh"] == "now");
     let other = served.cluster.warehouse_when("other", "the other", |_| true);
-    assert!(other["status"].as_object().is_none_or(|status| status.is_empty()), "{other:#}");
+    assert!(
+        other["status"].as_object().is_none_or(|status| status.is_empty()),
+        "{other:#}"
+    );
 }
 
 /// A push that is told before the registry has it: looked for until it is there, and acknowledged then.
@@ -232,9 +245,9 @@ fn what_is_not_there_yet_is_looked_for() {
     let early = served.cluster.warehouse_when("api", "a status", |_| true);
     assert_eq!(early["status"]["lastHandledRefresh"], Value::Null, "{early:#}");
     let late = served.push("1.4.0");
-    let warehouse = served.cluster.warehouse_when("api", "an answer", |status| {
-        status["lastHandledRefresh"] == *token
-    });
+    let warehouse = served
+        .cluster
+        .warehouse_when("api", "an answer", |status| status["lastHandledRefresh"] == *token);
     assert_eq!(best(&warehouse["status"]), ("1.4.0", &*late));
 }
 
@@ -249,7 +262,9 @@ fn a_private_registry_is_shown_the_projects_credentials() {
     })
     .unwrap();
     let mut uploader = Uploader::new(registry.host()).with_credentials(&credentials);
-    let digest = uploader.put_image("shop/api", "1.0.0", &ImageSpec::new("private")).unwrap();
+    let digest = uploader
+        .put_image("shop/api", "1.0.0", &ImageSpec::new("private"))
+        .unwrap();
     let (server, repository) = (shared(), format!("{}/shop/api", registry.host()));
     let project = server.namespace().unwrap();
     let cluster = Cluster::of(server, &project, &server.kubeconfig(), |landfall| {
@@ -260,8 +275,16 @@ fn a_private_registry_is_shown_the_projects_credentials() {
         conditions(status).contains("Ready=False (DiscoveryFailure)")
     });
     let said = refused["status"]["conditions"].to_string();
-    assert!(said.contains("it wants credentials, and there are none for it"), "{said}");
-    cluster.apply(&manifests::image_credentials("creds", &project, &repository, &credentials));
+    assert!(
+        said.contains("it wants credentials, and there are none for it"),
+        "{said}"
+    );
+    cluster.apply(&manifests::image_credentials(
+        "creds",
+        &project,
+        &repository,
+        &credentials,
+    ));
     let warehouse = cluster.warehouse_when("api", "a first discovery", |status| best(status).0 == "1.0.0");
     assert_eq!(best(&warehouse["status"]).1, digest.to_string());
 }
