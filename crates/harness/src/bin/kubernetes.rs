@@ -29,7 +29,13 @@ const SECRET: &str = "a-secret-of-this-example-alone";
 const BEARER: &str = "Bearer a-secret-of-this-example-alone";
 const PROJECT: &str = "shop";
 const REFRESH: &str = r#"jsonpath={.metadata.annotations.kargo\.akuity\.io/refresh}"#;
-const COLUMNS: &str = r#"custom-columns=NAME:.metadata.name,SUBSCRIBES TO:.spec.subscriptions[*].image.repoURL,REFRESH:.metadata.annotations.kargo\.akuity\.io/refresh"#;
+/// The best reference, and the refresh that was answered last.
+const STATUS: &str =
+    "jsonpath={.status.discoveredArtifacts.images[0].references[0].digest} {.status.lastHandledRefresh}";
+const COLUMNS: &str = "custom-columns=NAME:.metadata.name,SUBSCRIBES TO:.spec.subscriptions[*].image.repoURL,\
+                       TAG:.status.discoveredArtifacts.images[0].references[0].tag,\
+                       DIGEST:.status.discoveredArtifacts.images[0].references[0].digest,\
+                       READY:.status.conditions[?(@.type==\"Ready\")].status";
 
 fn main() -> ExitCode {
     let page = Page::of_the_terminal();
@@ -76,11 +82,25 @@ fn show(page: &Page, stop: &Stop) -> Result<()> {
         .env("KUBECONFIG", &kubeconfig.to_string_lossy())
         .env("DISTRIBUTION_WEBHOOK_SECRET", BEARER)
         .arg("--kubernetes")
+        .arg("--controllers=warehouses")
+        .arg(&format!("--registry-mirror=docker.io={}", registry.url()))
         .start()?;
-    page.part("landfall", &landfall.url(), "landfall serve --kubernetes");
+    page.part(
+        "landfall",
+        &landfall.url(),
+        "landfall serve --kubernetes --controllers=warehouses; the registry is its mirror of Docker Hub",
+    );
+    let looked = [
+        "wait",
+        "warehouse",
+        "--all",
+        "--for=jsonpath={.status.discoveredArtifacts}",
+    ];
+    let patience = ["--timeout=60s", "--namespace", PROJECT];
+    server.kubectl(&[&looked[..], &patience[..]].concat())?;
     stop.check()?;
     push(&server, &registry, page)?;
-    dockerhub(&server, &binary, page)?;
+    dockerhub(&server, &registry, &binary, page)?;
     page.heading("What the cluster has now:", "kubectl get warehouses");
     page.block(&server.kubectl(&["get", "warehouses", "--namespace", PROJECT, "--output", COLUMNS])?);
     if settings.ending == Ending::ByCtrlC {
@@ -129,19 +149,21 @@ fn resources(registry: &str) -> String {
 fn push(server: &ApiServer, registry: &Registry, page: &Page) -> Result<()> {
     page.scene(
         1,
-        "A push to the registry becomes a refresh of the Warehouse that subscribed",
+        "A push to the registry becomes a digest in the status of the Warehouse that subscribed",
     );
     let digest: Digest = Uploader::new(registry.host()).put_image("shop/api", "1.0.0", &ImageSpec::new("api"))?;
     page.step("", "pushed", &format!("shop/api:1.0.0 ({})", short(digest.as_str())));
-    refreshed(server, "api", page)
+    discovered(server, "api", &digest, page)
 }
 
 /// What Docker Hub posts to the URL that the ProjectConfig's status has.
-fn dockerhub(server: &ApiServer, binary: &Path, page: &Page) -> Result<()> {
+fn dockerhub(server: &ApiServer, registry: &Registry, binary: &Path, page: &Page) -> Result<()> {
     page.scene(
         2,
-        "A receiver's URL is in the status of its ProjectConfig; what is posted there becomes a refresh",
+        "A receiver's URL is in the status of its ProjectConfig; what is posted there arrives, too",
     );
+    let digest = Uploader::new(registry.host()).put_image("shop/web", "1.0.0", &ImageSpec::new("web"))?;
+    page.step("", "pushed", &format!("shop/web:1.0.0 ({})", short(digest.as_str())));
     let url = ["--output", "jsonpath={.status.webhookReceivers[0].url}"];
     let get = [&["get", "projectconfig", PROJECT, "--namespace", PROJECT][..], &url].concat();
     let url = wait::until(PATIENCE, "the receiver's URL in the status", || {
@@ -164,27 +186,29 @@ fn dockerhub(server: &ApiServer, binary: &Path, page: &Page) -> Result<()> {
         bail!("landfall send failed: {}", String::from_utf8_lossy(&sent.stderr).trim());
     }
     page.step("", "answered", String::from_utf8_lossy(&sent.stdout).trim());
-    refreshed(server, "web", page)
+    discovered(server, "web", &digest, page)
 }
 
-/// Waits until a Warehouse has the annotation that asks for a refresh.
-fn refreshed(server: &ApiServer, warehouse: &str, page: &Page) -> Result<()> {
-    let get = [
-        "get",
-        "warehouse",
-        warehouse,
-        "--namespace",
-        PROJECT,
-        "--output",
-        REFRESH,
-    ];
+/// Waits until a Warehouse has been asked for a refresh, and has answered it with the digest.
+fn discovered(server: &ApiServer, warehouse: &str, digest: &Digest, page: &Page) -> Result<()> {
+    let get = ["get", "warehouse", warehouse, "--namespace", PROJECT, "--output"];
+    let shown = |what: &str| server.kubectl(&[&get[..], &[what]].concat()).ok();
     let token = wait::until(PATIENCE, "the Warehouse to be refreshed", || {
-        server.kubectl(&get).ok().filter(|token| !token.is_empty())
+        shown(REFRESH).filter(|token| !token.is_empty())
+    })?;
+    page.step(
+        "",
+        "asked",
+        &format!("Warehouse {warehouse}: kargo.akuity.io/refresh={token}"),
+    );
+    let expected = format!("{digest} {token}");
+    wait::until(PATIENCE, "the digest in the status", || {
+        shown(STATUS).filter(|status| *status == expected)
     })?;
     page.step(
         "",
         "recorded",
-        &format!("Warehouse {warehouse}: kargo.akuity.io/refresh={token}"),
+        &format!("Warehouse {warehouse}: {} in the status", short(digest.as_str())),
     );
     Ok(())
 }

@@ -51,8 +51,7 @@ impl<S: Deref<Target = ApiServer>> Cluster<S> {
             .arg(&kubeconfig.to_string_lossy())
             .arg("--watch-namespaces")
             .arg(project)
-            .arg("--lease-namespace")
-            .arg(project)
+            .env("POD_NAMESPACE", project)
             .arg("--system-resources-namespace")
             .arg(project)
             .arg("--base-url=https://hooks.example.com/in");

@@ -8,6 +8,7 @@ use landfall_harness::{
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, hub, secret, shared, warehouse};
+use crate::deploy::folder;
 use crate::world::{conditions, lines, quiet_registry};
 
 /// A project whose Warehouses are served, and the registry that stands for Docker Hub, behind a proxy that counts.
@@ -287,4 +288,76 @@ fn a_private_registry_is_shown_the_projects_credentials() {
     ));
     let warehouse = cluster.warehouse_when("api", "a first discovery", |status| best(status).0 == "1.0.0");
     assert_eq!(best(&warehouse["status"]).1, digest.to_string());
+}
+
+/// A registry that does not answer holds up nobody but those who need it, however many those are.
+#[test]
+fn slow_warehouses_starve_no_others() {
+    let served = Served::start();
+    served.push("1.0.0");
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let slow: String = (0..100)
+        .map(|number| {
+            let image = format!("{}/app{number}", silent.local_addr().unwrap());
+            warehouse(&served.cluster.project, &format!("slow-{number}"), &image)
+        })
+        .collect();
+    served.cluster.apply(&slow);
+    served
+        .cluster
+        .says("the resources have changed and are in force resources=102");
+    let warehouse = served.discovered("api");
+    assert_eq!(best(&warehouse["status"]).0, "1.0.0");
+    let seen = served.cluster.warehouse_when("slow-0", "a slow one", |_| true);
+    assert_eq!(seen["status"]["discoveredArtifacts"], Value::Null);
+}
+
+/// With the rights that our manifests grant, and no others; and where the right to a project's Secrets is missing, the condition
+/// says so, nothing is lost, and it goes on when the right is there.
+#[test]
+fn the_rights_of_our_manifests_are_enough() {
+    let server = shared();
+    let project = server.namespace().unwrap();
+    let registry = quiet_registry();
+    let mut uploader = Uploader::new(registry.host());
+    uploader
+        .put_image("shop/api", "1.0.0", &ImageSpec::new("1.0.0"))
+        .unwrap();
+    server
+        .apply("{apiVersion: v1, kind: Namespace, metadata: {name: landfall}}")
+        .unwrap();
+    let made = server.kustomize(&folder("kargo/standalone-controller")).unwrap();
+    server.apply(&made).unwrap();
+    let account = server.service_account_kubeconfig("landfall", "landfall").unwrap();
+    let mirror = format!("docker.io={}", registry.url());
+    let cluster = Cluster::of(server, &project, &account, |landfall| {
+        serving(landfall, &mirror).arg("--lease-namespace=landfall")
+    });
+    cluster.apply(&(secret(&project, "s3cret") + &hub(&project)));
+    cluster.apply(&warehouse(&project, "api", "docker.io/shop/api"));
+    let refused = cluster.warehouse_when("api", "a missing right", |status| {
+        conditions(status).contains("Ready=False (DiscoveryFailure)")
+    });
+    let said = refused["status"]["conditions"].to_string();
+    let expected =
+        format!("the Secrets with credentials of namespace {project} cannot be read: the API server refuses: ");
+    assert!(said.contains(&expected), "{said}");
+
+    let of_the_project = server.kustomize(&folder("kargo/project")).unwrap();
+    cluster.apply(&of_the_project.replace("my-project", &project));
+    let path = cluster.path();
+    cluster.warehouse_when("api", "a first discovery", |status| best(status).0 == "1.0.0");
+    let delivery = cluster.matched(&path, "shop/api", 1);
+    cluster.done(&delivery);
+    uploader
+        .put_image("shop/api", "1.9.0", &ImageSpec::new("1.9.0"))
+        .unwrap();
+    cluster.pushed(&path, "shop/api", "1.9.0", 1);
+    cluster.warehouse_when("api", "the push", |status| best(status).0 == "1.9.0");
+    let events = server.get(&["events.events.k8s.io", "--namespace", &project]).unwrap();
+    let reasons = events.to_string();
+    assert!(
+        reasons.contains("DiscoveryFailed") && reasons.contains("ReceiverPublished"),
+        "{reasons}"
+    );
 }

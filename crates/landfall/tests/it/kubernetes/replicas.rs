@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use landfall_harness::{ImageSpec, Postgres, Registry, Uploader, wait};
-use serde_json::Value;
 
 use super::cluster::{Cluster, hub, secret, shared, warehouse};
 use crate::world::{PATIENCE, quiet_registry};
@@ -113,7 +112,7 @@ impl Replicas {
         });
         let token = self.all[0].refreshed(&["api"]).remove(0);
         self.all[0].warehouse_when("api", "an answer", |status| {
-            status["lastHandledRefresh"] == Value::from(token.as_str())
+            status["lastHandledRefresh"] == token.as_str()
         });
     }
 }
