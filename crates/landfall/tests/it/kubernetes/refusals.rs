@@ -1,8 +1,10 @@
 //! An API server that forgets history, refuses what comes second, and asks for patience, by way of a proxy that says so in its
 //! place: whatever it refuses, it has in the end, and nothing is unpublished meanwhile.
 
+use std::ops::Deref;
+
 use landfall_harness::http::{Connection, Request, Response};
-use landfall_harness::{ApiProxy, Forgetting, Rule};
+use landfall_harness::{ApiProxy, ApiServer, Forgetting, Rule};
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, config, hub, is_ready, secret, shared};
@@ -10,9 +12,15 @@ use crate::world::{PATIENCE, attempts};
 
 const TWO: &str = "[{name: hub, dockerhub: {secretRef: {name: hook}}}, {name: more, quay: {secretRef: {name: hook}}}]";
 
+/// What is in the path of a request for all Warehouses, and not in that of a watch.
+const LISTS: &str = "/warehouses?&limit";
+
 /// A project with one receiver, followed by way of a proxy.
 fn start() -> (ApiProxy, Cluster) {
-    let server = shared();
+    start_at(shared())
+}
+
+fn start_at<S: Deref<Target = ApiServer>>(server: S) -> (ApiProxy, Cluster<S>) {
     let proxy = server.proxy().unwrap();
     let project = server.namespace().unwrap();
     let cluster = Cluster::of(server, &project, proxy.kubeconfig(), |landfall| landfall);
@@ -27,16 +35,19 @@ fn count(proxy: &ApiProxy, method: &str, path: &str, status: u16) -> usize {
     fits.count()
 }
 
-/// Everything changes while nothing can be told by a watch: what is new, what is no more, and what is another one now.
-fn a_history_is_forgotten(forgetting: Forgetting) {
-    let (proxy, cluster) = start();
-    let project = &cluster.project;
+/// Everything changes while nothing can be told by a watch: what is new, what is no more, and what is another one now. Before and
+/// after, `forget` makes the API server forget what happened until then.
+fn a_history_is_forgotten<S>((proxy, mut cluster): (ApiProxy, Cluster<S>), forget: impl Fn(&ApiProxy, &mut S))
+where
+    S: Deref<Target = ApiServer>,
+{
+    let project = &cluster.project.clone();
     cluster.warehouses(&["api", "gone", "other"], "shop/api");
     let path = cluster.path();
     cluster.known(&path, "shop/api", 3);
 
     let held = proxy.hold("GET", "");
-    proxy.forget(cluster.server.revision().unwrap(), forgetting);
+    forget(&proxy, &mut cluster.server);
     // Four kinds and a Secret.
     held.arrived(5, PATIENCE).unwrap();
     cluster.apply(&config(project, TWO));
@@ -45,7 +56,7 @@ fn a_history_is_forgotten(forgetting: Forgetting) {
     let delete = ["delete", "warehouses.kargo.akuity.io", "gone", "--namespace", project];
     cluster.server.kubectl(&delete).unwrap();
     // What the watches would have told is forgotten as well. Until it is known, what was known is in force.
-    proxy.forget(cluster.server.revision().unwrap(), forgetting);
+    forget(&proxy, &mut cluster.server);
     let meanwhile = cluster.pushed(&path, "shop/api", "1.0.0", 3);
     drop(held);
 
@@ -66,20 +77,32 @@ fn a_history_is_forgotten(forgetting: Forgetting) {
         "{told}"
     );
     // It goes on by watches, and does not only list again and again.
-    proxy.take_requests();
+    assert!(count(&proxy, "GET", LISTS, 200) > 0);
     cluster.warehouses(&["last"], "shop/api");
     cluster.matched(&path, "shop/api", 3);
-    assert_eq!(count(&proxy, "GET", "/warehouses?&limit", 200), 0);
+    assert_eq!(count(&proxy, "GET", LISTS, 200), 0);
+}
+
+fn says(forgetting: Forgetting) -> impl Fn(&ApiProxy, &mut &'static ApiServer) {
+    move |proxy, server| proxy.forget(server.revision().unwrap(), forgetting)
 }
 
 #[test]
 fn a_watch_whose_history_is_gone_begins_anew() {
-    a_history_is_forgotten(Forgetting::InTheStream);
+    a_history_is_forgotten(start(), says(Forgetting::InTheStream));
 }
 
 #[test]
 fn a_watch_that_is_refused_for_its_history_begins_anew() {
-    a_history_is_forgotten(Forgetting::AsTheAnswer);
+    a_history_is_forgotten(start(), says(Forgetting::AsTheAnswer));
+}
+
+/// An API server that has just started remembers nothing of what happened before.
+#[test]
+fn what_changes_while_the_api_server_restarts_is_seen() {
+    let server = Box::new(ApiServer::start().unwrap());
+    server.define_resources().unwrap();
+    a_history_is_forgotten(start_at(server), |_, server| server.restart().unwrap());
 }
 
 /// As the API server says it whose queues are full, and as something says it that stands before it.
