@@ -3,6 +3,7 @@
 
 mod handover;
 mod hint;
+mod noticed;
 mod progress;
 mod pursuit;
 
@@ -11,7 +12,8 @@ use std::collections::{BTreeSet, HashMap};
 use jiff::{SignedDuration, Timestamp};
 
 pub use self::handover::{Asked, HINTS_ANNOTATION, Seen, asked, hand_over};
-pub use self::hint::Hint;
+pub use self::hint::{Hint, Pointer};
+pub use self::noticed::Noticed;
 pub use self::progress::{Progress, Wanted};
 pub use self::pursuit::{Conclusion, Found, Pursuit, Task};
 use crate::target::Target;

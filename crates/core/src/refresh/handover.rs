@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Hint;
+use super::Pointer;
 use crate::repository::Repository;
 
 /// The annotation that says what unanswered refreshes point at.
@@ -36,7 +36,7 @@ pub enum Asked {
     /// Nothing.
     Nothing,
     /// A look at these, which may be none that anybody here can look at.
-    At(Vec<Hint>),
+    At(Vec<Pointer>),
     /// A look at everything.
     Everything,
 }
@@ -56,12 +56,12 @@ struct Step {
     token: String,
     /// Absent for everything.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    at: Option<Vec<Hint>>,
+    at: Option<Vec<Pointer>>,
 }
 
-/// The value of [`HINTS_ANNOTATION`] that goes with a new `token`, where the annotations said what was `seen`. No `hints` ask
+/// The value of [`HINTS_ANNOTATION`] that goes with a new `token`, where the annotations said what was `seen`. No `pointers` ask
 /// for everything. Of Git repositories and charts nothing is handed over yet: nobody looks at them.
-pub fn hand_over(seen: Seen<'_>, token: &str, hints: &[Hint]) -> String {
+pub fn hand_over(seen: Seen<'_>, token: &str, pointers: &[Pointer]) -> String {
     let mut handover = match (seen.hints.and_then(parse), seen.token) {
         // Everything was answered.
         (_, token) if token.unwrap_or_default() == seen.handled => Handover {
@@ -89,7 +89,7 @@ pub fn hand_over(seen: Seen<'_>, token: &str, hints: &[Hint]) -> String {
     }
     handover.steps.push(Step {
         token: token.to_owned(),
-        at: points(hints),
+        at: points(pointers),
     });
     let excess = handover.steps.len().saturating_sub(STEPS);
     if let Some(last) = handover.steps.drain(..excess).next_back() {
@@ -114,39 +114,43 @@ pub fn asked(seen: Seen<'_>) -> Asked {
         None if handover.after == seen.handled => &handover.steps[..],
         None => return Asked::Everything,
     };
-    let mut hints: Vec<Hint> = Vec::new();
+    let mut pointers: Vec<Pointer> = Vec::new();
     for step in unanswered {
         match &step.at {
             None => return Asked::Everything,
-            Some(at) => hints.extend(at.iter().cloned()),
+            Some(at) => pointers.extend(at.iter().cloned()),
         }
     }
-    hints.sort();
-    hints.dedup();
-    Asked::At(hints)
+    pointers.sort();
+    pointers.dedup();
+    Asked::At(pointers)
 }
 
 fn parse(text: &str) -> Option<Handover> {
     serde_json::from_str(text).ok()
 }
 
-fn points(hints: &[Hint]) -> Option<Vec<Hint>> {
-    let is_image = |hint: &&Hint| matches!(hint.repository, Repository::Image(_));
-    let at: Vec<Hint> = hints.iter().filter(is_image).cloned().collect();
-    (!hints.is_empty() && at.len() <= HINTS).then_some(at)
+fn points(pointers: &[Pointer]) -> Option<Vec<Pointer>> {
+    let is_image = |pointer: &&Pointer| matches!(pointer.hint.repository, Repository::Image(_));
+    let at: Vec<Pointer> = pointers.iter().filter(is_image).cloned().collect();
+    (!pointers.is_empty() && at.len() <= HINTS).then_some(at)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::artifact::Tag;
+    use crate::refresh::Hint;
     use crate::repository::{GitRepository, ImageRepository};
 
-    fn hint(tag: &str) -> Hint {
-        Hint {
-            repository: Repository::Image(ImageRepository::parse("ghcr.io/shop/api").unwrap()),
-            tag: Some(Tag::parse(tag).unwrap()),
-            claimed: None,
+    fn pointer(tag: &str) -> Pointer {
+        Pointer {
+            hint: Hint {
+                repository: Repository::Image(ImageRepository::parse("ghcr.io/shop/api").unwrap()),
+                tag: Some(Tag::parse(tag).unwrap()),
+                claimed: None,
+            },
+            event: "1m8b".to_owned(),
         }
     }
 
@@ -168,8 +172,8 @@ mod tests {
         }
 
         fn push(&mut self, token: &str, tags: &[&str]) {
-            let hints: Vec<Hint> = tags.iter().map(|tag| hint(tag)).collect();
-            self.hints = Some(hand_over(self.seen(), token, &hints));
+            let at: Vec<Pointer> = tags.iter().map(|tag| pointer(tag)).collect();
+            self.hints = Some(hand_over(self.seen(), token, &at));
             self.token = Some(token.to_owned());
         }
 
@@ -183,7 +187,7 @@ mod tests {
     }
 
     fn at(tags: &[&str]) -> Asked {
-        Asked::At(tags.iter().map(|tag| hint(tag)).collect())
+        Asked::At(tags.iter().map(|tag| pointer(tag)).collect())
     }
 
     #[test]
@@ -200,7 +204,7 @@ mod tests {
         assert_eq!(
             target.hints.as_deref(),
             Some(
-                r#"{"after":"t2","steps":[{"token":"t3","at":[{"repository":{"image":"ghcr.io/shop/api"},"tag":"1.0.2"}]}]}"#
+                r#"{"after":"t2","steps":[{"token":"t3","at":[{"repository":{"image":"ghcr.io/shop/api"},"tag":"1.0.2","event":"1m8b"}]}]}"#
             )
         );
     }
@@ -261,10 +265,13 @@ mod tests {
         target.push("t1", &many);
         assert_eq!(target.asks(), Asked::Everything);
         target.answer();
-        let git = Hint {
-            repository: Repository::Git(GitRepository::parse("https://git.example/a/b").unwrap()),
-            tag: None,
-            claimed: None,
+        let git = Pointer {
+            hint: Hint {
+                repository: Repository::Git(GitRepository::parse("https://git.example/a/b").unwrap()),
+                tag: None,
+                claimed: None,
+            },
+            event: "1m8b".to_owned(),
         };
         target.hints = Some(hand_over(target.seen(), "t2", &[git]));
         target.token = Some("t2".to_owned());

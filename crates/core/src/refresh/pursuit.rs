@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::handover::Asked;
-use super::{Extent, Hint, Occasion, Progress};
+use super::{Extent, Hint, Noticed, Occasion, Progress};
 use crate::journal::{Attempt, Outcome, RetryPolicy, Setback, Work};
 
 /// What one process knows of a Warehouse beside what its object says. It is forgotten when the process ends; what is lost with
@@ -116,6 +116,7 @@ impl Pursuit {
         progress: &Progress,
         interval: Duration,
         policy: &RetryPolicy,
+        noticed: &mut Noticed,
         now: Timestamp,
     ) -> Option<Task> {
         let (extent, due) = self.next(progress, interval, policy, now);
@@ -138,9 +139,12 @@ impl Pursuit {
         unfinished.extent = unfinished.extent.max(extent);
         let mut hints = BTreeMap::new();
         if let Asked::At(at) = wanted.asked {
-            for hint in at {
-                let since = *unfinished.since.entry(hint.clone()).or_insert(now);
-                hints.insert(hint, since);
+            for pointer in at {
+                let heard = noticed.since(&pointer, now);
+                // What was looked for in vain is looked for again.
+                let since = heard.max(unfinished.since.get(&pointer.hint).copied().unwrap_or(heard));
+                let known = hints.entry(pointer.hint).or_insert(since);
+                *known = since.max(*known);
             }
         }
         Some(Task {
@@ -184,9 +188,9 @@ impl Pursuit {
             } => None,
             again @ Work::Waiting { .. } => Some(again),
         };
-        let due = again.as_ref().and_then(|work| work.due(now, policy)).unwrap_or(now);
+        // Any look from now on will do: where many wait for the same, one looks.
         for hint in found.unseen {
-            unfinished.since.insert(hint, due);
+            unfinished.since.insert(hint, now);
         }
         unfinished.work = again;
         self.unfinished = Some(unfinished);

@@ -14,7 +14,7 @@ use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use landfall_core::journal::RetryPolicy;
 use landfall_core::lease::Term;
-use landfall_core::refresh::{Extent, Plan, Pursuit};
+use landfall_core::refresh::{Extent, Noticed, Plan, Pursuit};
 use landfall_core::resource::Warehouse;
 use landfall_core::target::Target;
 use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
@@ -66,6 +66,7 @@ pub struct Reconciler {
     plan: Mutex<Plan>,
     slots: Slots,
     pursuits: Mutex<HashMap<Target, Pursuit>>,
+    noticed: Mutex<Noticed>,
     replanned: Notify,
 }
 
@@ -97,6 +98,7 @@ impl Reconciler {
             plan: Mutex::default(),
             slots: Slots::default(),
             pursuits: Mutex::default(),
+            noticed: Mutex::default(),
             replanned: Notify::new(),
         })
     }

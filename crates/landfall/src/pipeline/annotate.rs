@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_core::journal::{Outcome, Setback};
-use landfall_core::refresh::{Extent, Hint};
+use landfall_core::refresh::{Extent, Hint, Pointer};
 use landfall_core::target::Target;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -18,17 +18,19 @@ const SHORTEST: f64 = 0.5;
 const LONGEST: f64 = 3.0;
 
 /// What all of the work points at; nothing where any of it asks for everything.
-fn pointed_at(waiting: &[WaitingWork]) -> Vec<Hint> {
+fn pointed_at(waiting: &[WaitingWork]) -> Vec<Pointer> {
     if waiting.iter().any(|waiting| waiting.hints.is_empty()) {
         return Vec::new();
     }
-    let mut hints: Vec<Hint> = waiting
-        .iter()
-        .flat_map(|waiting| waiting.hints.iter().cloned())
-        .collect();
-    hints.sort();
-    hints.dedup();
-    hints
+    let of_entry = |waiting: &WaitingWork| {
+        let event = waiting.entry.to_string();
+        let pointer = |hint: &Hint| Pointer {
+            hint: hint.clone(),
+            event: event.clone(),
+        };
+        waiting.hints.iter().map(pointer).collect::<Vec<_>>()
+    };
+    waiting.iter().flat_map(of_entry).collect()
 }
 
 impl Pipeline {

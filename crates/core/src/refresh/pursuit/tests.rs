@@ -1,3 +1,4 @@
+use super::super::Pointer;
 use super::super::handover::hand_over;
 use super::*;
 use crate::artifact::Tag;
@@ -25,6 +26,7 @@ fn hints(tags: &[&str], since: i64) -> BTreeMap<Hint, Timestamp> {
 struct Story {
     progress: Progress,
     pursuit: Pursuit,
+    noticed: Noticed,
 }
 
 impl Story {
@@ -38,12 +40,17 @@ impl Story {
                 ..Progress::default()
             },
             pursuit: Pursuit::default(),
+            noticed: Noticed::default(),
         }
     }
 
     fn push(&mut self, token: &str, tags: &[&str]) {
-        let points: Vec<Hint> = tags.iter().map(|tag| hint(tag)).collect();
-        self.progress.hints = Some(hand_over(self.progress.seen(), token, &points));
+        let pointer = |tag: &&str| Pointer {
+            hint: hint(tag),
+            event: token.to_owned(),
+        };
+        let at: Vec<Pointer> = tags.iter().map(pointer).collect();
+        self.progress.hints = Some(hand_over(self.progress.seen(), token, &at));
         self.progress.token = Some(token.to_owned());
     }
 
@@ -53,8 +60,9 @@ impl Story {
     }
 
     fn begin(&mut self, now: i64) -> Option<Task> {
+        let policy = RetryPolicy::default();
         self.pursuit
-            .begin(&self.progress, INTERVAL, &RetryPolicy::default(), at(now))
+            .begin(&self.progress, INTERVAL, &policy, &mut self.noticed, at(now))
     }
 
     /// Looks, comes to an outcome, and writes what the status would say.
@@ -153,11 +161,11 @@ fn what_is_not_visible_is_looked_for_a_while_and_then_given_up() {
     let missing = || Outcome::Setback(Setback::NotVisible("404".to_owned()));
     let (mut now, mut attempts) = (150, 1);
     while story.look(now, missing()) == Conclusion::Unanswered {
-        let due = story.next(now).1;
-        now = due.as_second() + 1;
+        // What was seen before says nothing: only a look from then on counts, whoever makes it.
+        let ended = at(now);
+        now = story.next(now).1.as_second() + 1;
         attempts += 1;
-        // What was seen before says nothing: only a look from then on counts.
-        assert_eq!(story.begin(now).unwrap().hints[&hint("1.0.0")], due);
+        assert_eq!(story.begin(now).unwrap().hints[&hint("1.0.0")], ended);
     }
     assert_eq!(attempts, RetryPolicy::default().not_visible.attempts);
     assert_eq!(story.progress.handled, "t1");

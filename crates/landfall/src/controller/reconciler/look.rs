@@ -1,5 +1,6 @@
 //! One look at one Warehouse: what it is for, what came of it, and the status that says so.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -57,8 +58,9 @@ impl Reconciler {
         let interval = known.warehouse.interval.duration;
         let task = {
             let mut pursuits = self.pursuits();
+            let mut noticed = self.noticed.lock().unwrap_or_else(PoisonError::into_inner);
             let pursuit = pursuits.entry(target.clone()).or_insert_with(|| self.new_pursuit());
-            match pursuit.begin(&progress, interval, &self.retries, began) {
+            match pursuit.begin(&progress, interval, &self.retries, &mut noticed, began) {
                 Some(task) => task,
                 None => return Some(pursuit.next(&progress, interval, &self.retries, began)),
             }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::core::{ApiResource, DynamicObject, DynamicResourceScope, PartialObjectMeta};
 use kube::{Api, Client};
-use landfall_core::refresh::{HINTS_ANNOTATION, Hint, Progress, hand_over};
+use landfall_core::refresh::{HINTS_ANNOTATION, Pointer, Progress, hand_over};
 use landfall_core::resource::{Kind, REFRESH_ANNOTATION};
 use landfall_core::target::Target;
 use serde_json::{Value, json};
@@ -54,11 +54,11 @@ impl Annotator {
         }
     }
 
-    /// Asks for one refresh, because of what the hints point at; none ask for a look at everything.
-    pub async fn refresh(&self, target: &Target, hints: &[Hint]) -> Annotated {
+    /// Asks for one refresh, because of what is pointed at; nothing asks for a look at everything.
+    pub async fn refresh(&self, target: &Target, pointers: &[Pointer]) -> Annotated {
         let token = self.tokens.next(now());
         let asked = match (target, &self.progresses) {
-            (Target::Warehouse { .. }, Some(progresses)) => self.hand_over(progresses, target, &token, hints).await,
+            (Target::Warehouse { .. }, Some(progresses)) => self.hand_over(progresses, target, &token, pointers).await,
             (Target::Warehouse { .. } | Target::Promotion { .. }, _) => {
                 self.annotate(target, json!({ REFRESH_ANNOTATION: &token })).await
             }
@@ -77,13 +77,13 @@ impl Annotator {
         progresses: &Progresses,
         target: &Target,
         token: &str,
-        hints: &[Hint],
+        pointers: &[Pointer],
     ) -> Result<(), Failure> {
         for _ in 0..ATTEMPTS {
             let Some(before) = progresses.of(target) else {
                 break;
             };
-            let handover = hand_over(before.seen(), token, hints);
+            let handover = hand_over(before.seen(), token, pointers);
             match self.replace(target, &before, token, &handover).await {
                 Ok(()) => {
                     progresses.asked(target, &before, token, handover);

@@ -126,6 +126,35 @@ fn a_warehouse_is_discovered_and_a_push_costs_two_requests() {
     );
 }
 
+/// One look instead of hundreds: an event for many Warehouses is one look, also where it comes before the registry has the tag.
+#[test]
+fn a_push_for_many_warehouses_costs_what_it_costs_for_one() {
+    let served = Served::start();
+    served.push("1.0.0");
+    let names: Vec<String> = (0..60).map(|number| format!("api-{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    served.cluster.warehouses(&names, "docker.io/shop/api");
+    let all_have = |tag: &str| {
+        for name in &names {
+            served.cluster.warehouse_when(name, tag, |status| best(status).0 == tag);
+        }
+    };
+    all_have("1.0.0");
+    let path = served.cluster.path();
+    served.cluster.known(&path, "shop/api", names.len());
+    served.proxy.take_requests();
+    served.push("1.2.0");
+    served.cluster.pushed(&path, "shop/api", "1.2.0", names.len());
+    all_have("1.2.0");
+    assert_eq!(
+        lines(&served.proxy.take_requests()),
+        [
+            "GET /v2/shop/api/manifests/1.2.0 200",
+            "GET /v2/shop/api/blobs/sha256:… 200"
+        ]
+    );
+}
+
 /// Somebody's own request says nothing of where to look, so that everything is looked at, also what no event told.
 #[test]
 fn whoever_asks_gets_a_look_at_everything() {
