@@ -3,6 +3,7 @@
 
 mod catalog;
 mod manifest;
+mod room;
 mod status;
 
 pub use catalog::{Catalog, Observation, Seen};

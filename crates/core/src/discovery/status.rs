@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 
+use super::room;
 use crate::journal::Setback;
 use crate::resource::status::{
     ConditionStatus, Conditions, DiscoveredArtifacts, DiscoveredImageReference, ImageDiscoveryResult, NewCondition,
@@ -82,6 +83,9 @@ pub fn warehouse_status(
     } else if !images.is_empty() {
         let images = merged(kept.images.clone(), images);
         status.discovered_artifacts = Some(DiscoveredArtifacts { images, ..kept });
+    }
+    if let Some(artifacts) = &mut status.discovered_artifacts {
+        room::make(&mut artifacts.images);
     }
     set_conditions(&mut status, results, &failures, generation, now);
     status

@@ -649,6 +649,51 @@ fn a_success_says_what_was_chosen() {
     assert_eq!(well(), expected);
 }
 
+/// Somebody pushes images with annotations that no API server would store: those that are there are of the best references.
+#[test]
+fn a_status_has_room_for_so_many_annotations() {
+    let annotated = |text: &str, number: usize, kibibytes: usize| Reference {
+        annotations: texts(&[("note", &"\"".repeat(kibibytes * 512))]),
+        ..chosen(text, number)
+    };
+    let results = [
+        outcome(
+            API,
+            "",
+            vec![
+                annotated("1.2.0", 1, 200),
+                annotated("1.1.0", 2, 200),
+                annotated("1.0.0", 3, 200),
+                annotated("0.9.0", 4, 1),
+            ],
+        ),
+        outcome(
+            WEB,
+            "web",
+            vec![annotated("2.0.0", 5, 100), annotated("1.0.0", 6, 2_000)],
+        ),
+    ];
+    let status = warehouse_status(&WarehouseStatus::default(), &results, &[], 1, None, at(1));
+    let artifacts = status.discovered_artifacts.as_ref().unwrap();
+    let annotated: Vec<Vec<(&str, bool)>> = artifacts
+        .images
+        .iter()
+        .map(|image| {
+            let references = image.references.iter();
+            let references = references.map(|reference| (reference.tag.as_str(), !reference.annotations.is_empty()));
+            references.collect()
+        })
+        .collect();
+    assert_eq!(
+        annotated,
+        [
+            vec![("1.2.0", true), ("1.1.0", true), ("1.0.0", false), ("0.9.0", true)],
+            vec![("2.0.0", true), ("1.0.0", false)],
+        ]
+    );
+    assert!(serde_json::to_vec(&status).unwrap().len() < 600 << 10);
+}
+
 /// The second success in a row: times of transition stay, results and the acknowledged token are new.
 #[test]
 fn another_success_is_no_transition() {

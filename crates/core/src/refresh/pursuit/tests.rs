@@ -230,3 +230,22 @@ fn pushes_do_not_put_the_interval_off() {
     let task = story.begin(401).unwrap();
     assert_eq!(task.hints, hints(&["1.0.1"], 401));
 }
+
+/// Those that were looked at in the same moment are not due in the same moment.
+#[test]
+fn an_interval_is_late_by_chance_and_never_early() {
+    for (spread, due) in [(0.0, 1_300), (0.2, 1_303), (1.0, 1_315)] {
+        let mut story = Story::settled();
+        story.progress.observed_generation = 0;
+        let task = story.begin(1_000).unwrap();
+        let found = Found {
+            complete_since: Some(at(1_000)),
+            outcome: Outcome::Effected,
+            unseen: Vec::new(),
+        };
+        let policy = RetryPolicy::default();
+        story.pursuit.end(&task, found, at(1_000), spread, &policy);
+        story.progress.observed_generation = 1;
+        assert_eq!(story.next(1_001), (BY_INTERVAL, at(due)), "{spread}");
+    }
+}
