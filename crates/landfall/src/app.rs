@@ -22,6 +22,7 @@ use crate::controller::receivers::Settings;
 use crate::controller::warehouse::Discovery;
 use crate::discovery::Catalogs;
 use crate::intake::{Evaluators, Intake};
+use crate::lease::Elected;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::pipeline::{Pipeline, Rules};
@@ -74,6 +75,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         None => base_url(listener.as_ref(), tls.is_some())?,
     };
     let live = Arc::new(ArcSwap::from_pointee(Live::default()));
+    let metrics = Metrics::default();
     let registry = RegistryClient::new(config.registry).context("--registry-mirror")?;
     let discovery = Discovery {
         listed_since: Timestamp::MIN,
@@ -93,6 +95,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             let reconciling = Reconciling {
                 live: live.clone(),
                 discovery: discovery.clone(),
+                metrics: metrics.clone(),
                 retries: config.retries,
                 shared_namespace: config.shared_namespace.clone(),
                 data_dir: config.data_dir.clone(),
@@ -103,7 +106,6 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let pace = config
         .rate_limit_per_hour
         .and_then(|allowed| Pace::new(allowed, SignedDuration::from_hours(1), BURST));
-    let metrics = Metrics::default();
     let senders = Senders::new(config.silence_factor);
     if let Some(address) = &config.metrics {
         let sources = Sources {
@@ -113,6 +115,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             senders: senders.clone(),
             snapshot: snapshot.clone(),
             certificate: tls.as_ref().map(Tls::status),
+            leadership: elected.as_ref().map(Elected::leadership),
         };
         let bound = listen(address, "--metrics-bind-address").await?;
         let routes = server::metrics::routes(sources);

@@ -14,6 +14,7 @@ use crate::controller::reconciler::{Parts, Reconciler};
 use crate::controller::warehouse::Discovery;
 use crate::lease::{Elected, Election, identity};
 use crate::live::Live;
+use crate::metrics::Metrics;
 use crate::pipeline::Effect;
 use crate::reconfigure::Records;
 use crate::resources::kubernetes::ApiServer;
@@ -37,6 +38,7 @@ pub(super) struct Led {
 pub(super) struct Reconciling {
     pub(super) live: Arc<ArcSwap<Live>>,
     pub(super) discovery: Discovery,
+    pub(super) metrics: Metrics,
     pub(super) retries: RetryPolicy,
     pub(super) shared_namespace: Option<String>,
     pub(super) data_dir: PathBuf,
@@ -63,6 +65,7 @@ impl Led {
             let Reconciling {
                 live,
                 discovery,
+                metrics,
                 retries,
                 shared_namespace,
                 data_dir,
@@ -70,6 +73,7 @@ impl Led {
             let reconciler = Reconciler::new(Parts {
                 live,
                 discovery,
+                metrics,
                 server: server.clone(),
                 progresses,
                 leadership: elected.leadership(),
