@@ -229,7 +229,9 @@ impl<S: Deref<Target = ApiServer>> Cluster<S> {
             last = self.deliveries();
             last.retain(|delivery| {
                 let states = delivery["targets"].as_object().unwrap();
-                delivery["matched"].is_null() || states.keys().any(|state| state != "done")
+                // Of a repetition nothing follows.
+                let is_matched = !delivery["matched"].is_null() || delivery["verdict"] == "duplicate";
+                !is_matched || states.keys().any(|state| state != "done")
             });
             last.is_empty().then_some(())
         });
