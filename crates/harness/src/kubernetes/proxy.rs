@@ -243,7 +243,9 @@ impl State {
     fn forgets(&self, request: &Request) -> Option<Response> {
         let (revision, forgetting) = (*lock(&self.forgotten))?;
         let from: u64 = parameter(&request.path, "resourceVersion")?.parse().ok()?;
-        if !is_watch(request) || from >= revision {
+        // Who wants to know everything first needs no history.
+        let is_a_beginning = parameter(&request.path, "sendInitialEvents") == Some("true");
+        if !is_watch(request) || is_a_beginning || from >= revision {
             return None;
         }
         let (status, body) = match forgetting {

@@ -26,7 +26,6 @@ use super::warehouse::{self, Discovery};
 use crate::clock::{now, until};
 use crate::lease::Leadership;
 use crate::live::Live;
-use crate::metrics::Metrics;
 use crate::pipeline::Slots;
 use crate::resources::kubernetes::{ApiServer, Progresses};
 
@@ -41,7 +40,6 @@ const SHARD_LABEL: &str = "kargo.akuity.io/shard";
 pub struct Parts {
     pub live: Arc<ArcSwap<Live>>,
     pub discovery: Discovery,
-    pub metrics: Metrics,
     pub server: ApiServer,
     pub progresses: Arc<Progresses>,
     pub leadership: watch::Receiver<Leadership>,
@@ -56,7 +54,6 @@ pub struct Parts {
 pub struct Reconciler {
     live: Arc<ArcSwap<Live>>,
     discovery: Discovery,
-    metrics: Metrics,
     server: ApiServer,
     progresses: Arc<Progresses>,
     leadership: watch::Receiver<Leadership>,
@@ -79,7 +76,6 @@ impl Reconciler {
         let Parts {
             live,
             discovery,
-            metrics,
             server,
             progresses,
             leadership,
@@ -94,7 +90,6 @@ impl Reconciler {
             credentials: Lent::new(server.clone(), shared_namespace),
             live,
             discovery,
-            metrics,
             server,
             progresses,
             leadership,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use kube::runtime::watcher::{self, Error as WatchError, Event, watcher};
+use kube::runtime::watcher::{self, Error as WatchError, Event, InitialListStrategy, watcher};
 use kube::{Api, Client};
 use landfall_core::resource::{Kind, ResourceKey};
 use serde::de::DeserializeOwned;
@@ -27,7 +27,7 @@ const LONGEST_PAUSE_REFUSED: Duration = Duration::from_secs(15);
 const QUIET_AFTER_ERROR: Duration = Duration::from_secs(2);
 /// A watch that says nothing for so long is begun anew: the connection may be dead without either end knowing. In seconds.
 const WATCH_TIMEOUT: u32 = 120;
-/// Objects of one page. What is on a page is in memory at once.
+/// Objects of one page, where they come in pages. What is on a page is in memory at once.
 const PAGE: u32 = 250;
 /// How often a Secret is read that may not be watched, and how often that is tried before the watch is tried again.
 const POLL: Duration = Duration::from_millis(700);
@@ -104,8 +104,10 @@ impl Feed {
         }
     }
 
-    fn watched(&self) -> watcher::Config {
-        let config = watcher::Config::default().timeout(WATCH_TIMEOUT).page_size(PAGE);
+    fn watched(&self, strategy: InitialListStrategy) -> watcher::Config {
+        let mut config = watcher::Config::default().timeout(WATCH_TIMEOUT);
+        config.page_size = (strategy == InitialListStrategy::ListWatch).then_some(PAGE);
+        config.initial_list_strategy = strategy;
         match self {
             Self::Kind { .. } => config,
             Self::Secret { name, .. } => config.fields(&format!("metadata.name={name}")),
@@ -148,8 +150,10 @@ impl Following {
 
     /// Watches, until nobody listens or a Secret turns out to be one that may be read and not watched.
     async fn watch<S: Status>(&self) -> Result<(), NobodyListens> {
-        let begin = || watcher(self.feed.api::<S>(self.client.clone()), self.feed.watched());
-        let mut events = pin!(begin());
+        let begin = |strategy| watcher(self.feed.api::<S>(self.client.clone()), self.feed.watched(strategy));
+        // As a stream out of the API server's own memory, what there is comes sooner than in pages, and one object at a time.
+        let mut strategy = InitialListStrategy::StreamingList;
+        let mut events = pin!(begin(strategy.clone()));
         let (mut listed, mut failures) = (Vec::new(), 0);
         loop {
             let event = match failures {
@@ -177,12 +181,19 @@ impl Following {
                 }
                 Err(error) => {
                     let failure = failure(error);
+                    // API servers older than 1.32, and those where it is turned off, have no such stream.
+                    if strategy == InitialListStrategy::StreamingList && matches!(failure, Failure::Refused(_)) {
+                        tracing::debug!(feed = %self.feed, problem = %failure, "what there is is read in pages");
+                        strategy = InitialListStrategy::ListWatch;
+                        events.set(begin(strategy.clone()));
+                        continue;
+                    }
                     if matches!((&self.feed, &failure), (Feed::Secret { .. }, Failure::Forbidden(_))) {
                         return Ok(());
                     }
                     // By itself it begins anew where a watch ends so, and not where it is refused so.
                     if failure == Failure::Expired {
-                        events.set(begin());
+                        events.set(begin(strategy.clone()));
                     }
                     self.rest(failures, failure).await?;
                     failures += 1;

@@ -12,8 +12,10 @@ use crate::world::{PATIENCE, attempts};
 
 const TWO: &str = "[{name: hub, dockerhub: {secretRef: {name: hook}}}, {name: more, quay: {secretRef: {name: hook}}}]";
 
-/// What is in the path of a request for all Warehouses, and not in that of a watch.
-const LISTS: &str = "/warehouses?&limit";
+/// What is in the path of a watch that wants to know first what there is, and not in that of one that goes on.
+const FROM_THE_BEGINNING: &str = "sendInitialEvents=true";
+/// What is in the path of a request for a page of Warehouses.
+const PAGES: &str = "/warehouses?&limit=";
 
 /// A project with one receiver, followed by way of a proxy.
 fn start() -> (ApiProxy, Cluster) {
@@ -77,14 +79,38 @@ where
         "{told}"
     );
     // It goes on by watches, and does not only list again and again.
-    assert!(count(&proxy, "GET", LISTS, 200) > 0);
+    assert!(count(&proxy, "GET", FROM_THE_BEGINNING, 200) > 0);
     cluster.warehouses(&["last"], "shop/api");
     cluster.matched(&path, "shop/api", 3);
-    assert_eq!(count(&proxy, "GET", LISTS, 200), 0);
+    assert_eq!(count(&proxy, "GET", FROM_THE_BEGINNING, 200), 0);
 }
 
 fn says(forgetting: Forgetting) -> impl Fn(&ApiProxy, &mut &'static ApiServer) {
     move |proxy, server| proxy.forget(server.revision().unwrap(), forgetting)
+}
+
+/// Older API servers refuse to send what there is by a watch, and are asked for it in pages.
+#[test]
+fn what_there_is_is_read_in_pages_where_no_watch_tells_it() {
+    let server = shared();
+    let proxy = server.proxy().unwrap();
+    let project = server.namespace().unwrap();
+    let why = "ListOptions.meta.k8s.io \"\" is invalid: sendInitialEvents: Forbidden: sendInitialEvents is forbidden for \
+               watch unless the WatchList feature gate is enabled";
+    proxy.rule(Rule::on(FROM_THE_BEGINNING).respond(refusal(422, "Invalid", why)));
+    let cluster = Cluster::of(server, &project, proxy.kubeconfig(), |landfall| landfall);
+    cluster.apply(&(secret(&project, "s3cret") + &hub(&project)));
+    cluster.warehouses(&["api"], "shop/api");
+    let path = cluster.path();
+    cluster.known(&path, "shop/api", 1);
+    // Four kinds and a Secret, each of which is asked for so once.
+    let requests = proxy.take_requests();
+    let asked = |what: &str| requests.iter().filter(|line| line.path.contains(what)).count();
+    assert_eq!((asked(FROM_THE_BEGINNING), asked(PAGES)), (5, 1));
+    cluster.warehouses(&["late"], "shop/api");
+    let delivery = cluster.matched(&path, "shop/api", 2);
+    cluster.done(&delivery);
+    cluster.refreshed(&["api", "late"]);
 }
 
 #[test]
