@@ -10,6 +10,8 @@
 FROM rust:1.95-slim-trixie AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
+# How SQLite is compiled.
+COPY .cargo .cargo
 COPY crates crates
 # The compiled dependencies stay in the builder's cache; only the binary goes into a layer.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
