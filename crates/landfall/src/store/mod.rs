@@ -24,7 +24,8 @@ pub use sqlite::{
     ResourceRecord, ResourceWrite, Settlement, Unmatched, WaitingWork, WholeEntry, WorkRecord,
 };
 
-/// The store could not do what was asked. It may be able to in a moment: nothing was written.
+/// The store could not do what was asked. It may be able to in a moment. Nothing that was written is relied on, though it may
+/// turn out to be there.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StoreError {
     /// The database refused, or cannot be reached: no space, locked by somebody, or the disk or the way there failed.

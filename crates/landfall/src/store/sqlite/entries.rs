@@ -130,6 +130,12 @@ pub struct Matched {
 
 const COLUMNS: &str = "id, received, sender, receiver, peer, verdict, reason, duplicate_of, events, matched, slot, secret, headers, body, explanation";
 
+/// Writes an entry.
+pub(super) const INSERT: &str =
+    "INSERT INTO entries (id, received, sender, receiver, reach, peer, headers, body, verdict, \
+     reason, duplicate_of, events, keys, matched, explanation, slot, secret)
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)";
+
 /// An entry with everything that is kept of it.
 pub struct WholeEntry {
     pub entry: Entry,
@@ -325,31 +331,25 @@ fn insert(
         }
         _ => 0,
     };
-    connection
-        .prepare_cached(
-            "INSERT INTO entries (id, received, sender, receiver, reach, peer, headers, body, verdict, reason,
-                                  duplicate_of, events, keys, matched, explanation, slot, secret)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
-        )?
-        .execute(params![
-            id.as_i64(),
-            received,
-            entry.sender,
-            entry.receiver,
-            reach,
-            entry.peer,
-            headers,
-            entry.body,
-            verdict.as_str(),
-            reason,
-            duplicate_of.map(EntryId::as_i64),
-            json(&events),
-            keys,
-            found.as_ref().map(|_| received),
-            found.as_ref().map(|found| json(&found.explanations)),
-            slot,
-            entry.secret.map(SecretAge::as_str),
-        ])?;
+    writing.insertion.execute(params![
+        id.as_i64(),
+        received,
+        entry.sender,
+        entry.receiver,
+        reach,
+        entry.peer,
+        headers,
+        entry.body,
+        verdict.as_str(),
+        reason,
+        duplicate_of.map(EntryId::as_i64),
+        json(&events),
+        keys,
+        found.as_ref().map(|_| received),
+        found.as_ref().map(|found| json(&found.explanations)),
+        slot,
+        entry.secret.map(SecretAge::as_str),
+    ])?;
     for (target, hints) in found.iter().flat_map(|found| &found.work) {
         super::work::insert(connection, id, target, hints, entry.received)?;
     }

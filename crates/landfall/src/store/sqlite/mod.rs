@@ -1,6 +1,8 @@
 //! Keeps the journal, the catalog and the resources' statuses in an SQLite file: the one folder that names that library.
 
 mod catalog;
+mod checkpoints;
+mod durability;
 mod entries;
 mod queue;
 mod reader;
@@ -12,6 +14,8 @@ mod schema;
 mod work;
 mod writer;
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -46,14 +50,24 @@ const BUSY: std::time::Duration = std::time::Duration::from_millis(300);
 impl Store {
     /// Opens or makes the database in `folder`, and keeps the folder for this process. It is for a runtime's threads.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
+        Self::open_with(folder, |log| move || log.sync_data())
+    }
+
+    /// The same, with another way to have the log on the disk.
+    fn open_with<S>(folder: &Path, sync: impl FnOnce(File) -> S) -> Result<Self, OpenError>
+    where
+        S: FnMut() -> io::Result<()> + Send + 'static,
+    {
         let lock = FolderLock::take(folder)?;
         let path = folder.join("landfall.db");
         let file: Arc<str> = path.display().to_string().into();
         let describe = |error: &dyn std::fmt::Display| OpenError::Database(file.to_string(), error.to_string());
         let connection = Connection::open(&path).map_err(|error| describe(&error))?;
         schema::prepare(&connection).map_err(|error| describe(&error))?;
+        // The first read makes the log, where there is none.
         let last = entries::last_id(&connection).map_err(|error| describe(&error))?;
-        let writer = Writer::start(connection, last, file.clone()).map_err(|error| describe(&error))?;
+        let log = durability::log_of(&connection).map_err(|error| describe(&error))?;
+        let writer = Writer::start(connection, last, file.clone(), sync(log)).map_err(|error| describe(&*error))?;
         let readers = Readers::start(&file).map_err(|error| describe(&error))?;
         Ok(Self {
             writer,

@@ -11,11 +11,9 @@ const STEPS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.s
 pub(super) fn prepare(connection: &Connection) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
-    // The steps need no sync of their own: they are in the log before whatever is written later, and are synced with it.
+    // A commit is in the log, and the writer sees to it that the log is on the disk before anybody is answered. SQLite itself
+    // syncs the log before it moves what is in it into the database, and the database before the log begins anew.
     connection.pragma_update(None, "synchronous", "NORMAL")?;
-    // A checkpoint writes each page that has changed once, however often it has, so rare ones write less. At the default of
-    // 1000 pages, every few commits of a busy second make one. 4096 pages are 16 MiB of write-ahead log.
-    connection.pragma_update(None, "wal_autocheckpoint", 4096)?;
     // What deduplication remembers is looked up all over its table, which is to stay in memory: 8 MiB, once it is needed.
     connection.pragma_update(None, "cache_size", -8192)?;
     let version: u32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
@@ -29,8 +27,6 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Box<dyn std::error:
             step + 1
         ))?;
     }
-    // FULL: a commit is on the disk before it returns, which is what a 2xx promises.
-    connection.pragma_update(None, "synchronous", "FULL")?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
 }

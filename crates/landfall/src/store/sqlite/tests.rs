@@ -1,5 +1,6 @@
 //! What is SQLite's alone; the rest is told in `store/tests.rs`, for both places.
 
+use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -7,24 +8,139 @@ use landfall_core::receiver::Reach;
 
 use super::*;
 
-#[tokio::test]
-async fn one_bad_write_does_not_take_its_neighbours_along() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path()).unwrap();
-    let entry = NewEntry {
+/// What nothing follows from.
+fn ping(body: Vec<u8>) -> NewEntry {
+    NewEntry {
         received: Timestamp::UNIX_EPOCH,
         sender: "dockerhub",
         receiver: "type docker.io".to_owned(),
         reach: Reach::Everywhere,
         peer: "127.0.0.1:1".to_owned(),
         headers: Vec::new(),
-        body: Vec::new(),
+        body,
         contents: Recorded::Ignored("a ping".to_owned()),
         secret: None,
         pace: None,
+    }
+}
+
+async fn take(store: &Store, body: Vec<u8>) -> Result<Acceptance, StoreError> {
+    store.accept(ping(body), Duration::ZERO, || ()).await
+}
+
+fn refusal(outcome: Result<Acceptance, StoreError>) -> String {
+    match outcome {
+        Err(StoreError::Unavailable { problem, .. }) => problem,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Waits until so many entries can be read.
+async fn readable(store: &Store, count: usize) {
+    let all = || async {
+        let filter = EntryFilter {
+            dead: false,
+            limit: 100,
+        };
+        store.entries(filter).await.unwrap().len()
     };
+    while all().await != count {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Entries in the database itself, without what is in its log alone; `None` where there is not even a table.
+fn without_log(folder: &Path) -> Option<i64> {
+    let elsewhere = tempfile::tempdir().unwrap();
+    let copy = elsewhere.path().join("copy.db");
+    std::fs::copy(folder.join("landfall.db"), &copy).unwrap();
+    let connection = Connection::open(copy).unwrap();
+    connection
+        .query_row("SELECT count(*) FROM entries", [], |row| row.get(0))
+        .ok()
+}
+
+#[tokio::test]
+async fn one_bad_write_does_not_take_its_neighbours_along() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
     let bad = store.write(|writing| writing.connection.execute("INSERT INTO nowhere VALUES (1)", []));
-    let (bad, good) = tokio::join!(bad, store.accept(entry, Duration::ZERO, || ()));
+    let (bad, good) = tokio::join!(bad, take(&store, Vec::new()));
     assert!(matches!(bad, Err(StoreError::Unavailable { .. })), "{bad:?}");
     assert!(matches!(good, Ok(Acceptance::Recorded(_))), "{good:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_is_answered_before_a_sync_and_a_sync_that_fails_is_made_good_before_anything_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (began, begins) = channel();
+    let (end, ends) = channel();
+    let sync = |log: File| {
+        move || {
+            began.send(()).unwrap();
+            match ends.recv().unwrap() {
+                true => log.sync_data(),
+                false => Err(io::Error::other("a broken disk")),
+            }
+        }
+    };
+    let store = Store::open_with(folder.path(), sync).unwrap();
+    let spawned = || {
+        let store = store.clone();
+        tokio::spawn(async move { take(&store, Vec::new()).await })
+    };
+
+    // While one sync is on its way, the next commit is made.
+    let first = spawned();
+    begins.recv().unwrap();
+    let second = spawned();
+    readable(&store, 2).await;
+    assert!(!first.is_finished() && !second.is_finished());
+    end.send(true).unwrap();
+    assert!(first.await.unwrap().is_ok());
+    begins.recv().unwrap();
+    assert!(!second.is_finished());
+
+    // One that fails takes along what was committed meanwhile: the next sync would tell nothing of either.
+    let third = spawned();
+    readable(&store, 3).await;
+    end.send(false).unwrap();
+    assert_eq!(
+        refusal(second.await.unwrap()),
+        "its log cannot be synced: a broken disk"
+    );
+    let problem = "a commit before this one could not be synced";
+    assert_eq!(refusal(third.await.unwrap()), problem);
+
+    // Before the next write, all of that goes into the database, and the log begins anew.
+    assert_eq!(without_log(folder.path()), None);
+    let fourth = spawned();
+    begins.recv().unwrap();
+    assert_eq!(without_log(folder.path()), Some(3));
+    end.send(true).unwrap();
+    assert!(fourth.await.unwrap().is_ok());
+}
+
+#[tokio::test]
+async fn the_log_is_emptied_and_begins_anew_while_everybody_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let size = |name: &str| std::fs::metadata(folder.path().join(name)).unwrap().len();
+    let log_at_most = 16 << 20;
+    for round in 0.. {
+        assert!(
+            round < 100,
+            "the log is never emptied: {} bytes",
+            size("landfall.db-wal")
+        );
+        let writes = (0..64).map(|_| take(&store, vec![0; 128 << 10]));
+        for taken in futures_util::future::join_all(writes).await {
+            taken.unwrap();
+        }
+        if size("landfall.db") > 4 * log_at_most {
+            break;
+        }
+    }
+    // It would have everything in it that is in the database.
+    assert!(size("landfall.db-wal") < size("landfall.db"));
 }

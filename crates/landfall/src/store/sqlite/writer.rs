@@ -1,19 +1,24 @@
-//! The one thread that writes: it takes whatever waits and commits it together, so that many deliveries share one sync.
+//! The one thread that writes: it takes whatever waits and commits it together, so that many deliveries share one sync. Whoever
+//! waits is answered when the sync is over.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
 
 use landfall_core::journal::{EntryId, EntryIds};
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection};
 use tokio::sync::{mpsc, oneshot};
 
+use super::checkpoints::Checkpoints;
+use super::durability::Syncer;
 use super::recent::Recent;
 use super::{Store, StoreError};
 
 /// What one write may use.
 pub(super) struct Writing<'a> {
     pub connection: &'a Connection,
+    /// [`INSERT`](super::entries::INSERT), which most of the writes in a commit want.
+    pub insertion: CachedStatement<'a>,
     pub ids: &'a mut EntryIds,
     pub recent: &'a mut Recent,
 }
@@ -27,7 +32,7 @@ const WAITING: usize = 4096;
 pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
 
 /// A write and whoever waits for its result. It may run twice: a commit that fails as a whole is tried one by one.
-trait Job: Send {
+pub(super) trait Job: Send {
     fn run(&mut self, writing: &mut Writing<'_>) -> rusqlite::Result<()>;
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
 }
@@ -66,16 +71,26 @@ where
 
 impl Writer {
     /// Starts the thread, and in the runtime that this is called in the task that answers.
-    pub(super) fn start(connection: Connection, last: EntryId, file: Arc<str>) -> std::io::Result<Self> {
+    /// `sync` returns when the log is on the disk.
+    pub(super) fn start(
+        mut connection: Connection,
+        last: EntryId,
+        file: Arc<str>,
+        sync: impl FnMut() -> std::io::Result<()> + Send + 'static,
+    ) -> Result<Self, Box<dyn std::error::Error>> {
         let (sender, receiver) = mpsc::channel(WAITING);
         let (done, outcomes) = mpsc::unbounded_channel();
         tokio::spawn(answer(outcomes));
+        let checkpoints = Checkpoints::start(&mut connection, &file)?;
+        let syncer = Syncer::start(sync, file.clone(), done.clone())?;
         let work = move || {
             Loop {
                 connection,
                 ids: EntryIds::after(last),
                 recent: Recent::default(),
                 file,
+                syncer,
+                checkpoints,
                 done,
             }
             .run(receiver)
@@ -117,8 +132,11 @@ impl Store {
     }
 }
 
+/// Writes that share a commit.
+pub(super) type Jobs = Vec<Box<dyn Job>>;
+
 /// Writes that ended together, and how.
-type Outcomes = (Vec<Box<dyn Job>>, Result<(), StoreError>);
+pub(super) type Outcomes = (Jobs, Result<(), StoreError>);
 
 /// Answers whoever waits. A task of the runtime does it because waking others from within it takes no system call, and the
 /// writer's thread goes on with the next commit meanwhile.
@@ -135,6 +153,8 @@ struct Loop {
     ids: EntryIds,
     recent: Recent,
     file: Arc<str>,
+    syncer: Syncer,
+    checkpoints: Checkpoints,
     done: mpsc::UnboundedSender<Outcomes>,
 }
 
@@ -154,6 +174,7 @@ impl Loop {
                 Err(_) if together.len() > 1 => self.commit_one_by_one(together),
                 outcome => self.end(together, outcome),
             }
+            self.checkpoints.look(&self.connection);
         }
     }
 
@@ -166,34 +187,50 @@ impl Loop {
         }
     }
 
-    /// Has writes answered. Where the runtime is gone, so is everybody who waited.
-    fn end(&self, jobs: Vec<Box<dyn Job>>, outcome: rusqlite::Result<()>) {
-        let outcome = outcome.map_err(|error| StoreError::Unavailable {
-            file: self.file.to_string(),
-            problem: error.to_string(),
-        });
-        let _ = self.done.send((jobs, outcome));
+    /// Has writes answered: what is committed when it is on the disk, and what failed at once. Where the runtime is gone, so is
+    /// everybody who waited.
+    fn end(&self, jobs: Jobs, outcome: Result<(), String>) {
+        match outcome {
+            Ok(()) => self.syncer.take(jobs),
+            Err(problem) => {
+                let file = self.file.to_string();
+                let _ = self.done.send((jobs, Err(StoreError::Unavailable { file, problem })));
+            }
+        }
     }
 
-    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
-        self.connection.execute_batch("BEGIN IMMEDIATE")?;
+    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), String> {
+        self.syncer.settle(&self.connection)?;
+        self.write(jobs).map_err(|error| error.to_string())
+    }
+
+    fn write(&mut self, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
+        let insertion = self.connection.prepare_cached(super::entries::INSERT)?;
+        self.transaction("BEGIN IMMEDIATE")?;
         let mut writing = Writing {
             connection: &self.connection,
+            insertion,
             ids: &mut self.ids,
             recent: &mut self.recent,
         };
         let run = AssertUnwindSafe(|| jobs.iter_mut().try_for_each(|job| job.run(&mut writing)));
         // A bug in one write must not stop all others for good: it is rolled back and refused like any failure.
         let done = catch_unwind(run).unwrap_or(Err(rusqlite::Error::UnwindingPanic));
-        let done = done.and_then(|()| self.connection.execute_batch("COMMIT"));
+        drop(writing);
+        let done = done.and_then(|()| self.transaction("COMMIT"));
         if done.is_err() && !self.connection.is_autocommit() {
             // The transaction may be over already; if rolling back fails, the next BEGIN says so.
-            let _ = self.connection.execute_batch("ROLLBACK");
+            let _ = self.transaction("ROLLBACK");
         }
         match done {
             Ok(()) => self.recent.committed(),
             Err(_) => self.recent.rolled_back(),
         }
         done
+    }
+
+    /// Begins or ends a transaction. There are thousands of them in a second, so that to parse it each time would show.
+    fn transaction(&self, statement: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(statement)?.execute([]).map(drop)
     }
 }
