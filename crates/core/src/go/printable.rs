@@ -3,6 +3,8 @@
 //!
 //! Both answers are those of Unicode 15.0.0 in every build, whatever version Rust's own tables have.
 
+use std::borrow::Cow;
+
 use super::tables::{LOWER, PRINTABLE};
 
 /// Go's `unicode.IsPrint`: letters, marks, numbers, punctuation, symbols, and of all spaces only the ASCII one.
@@ -34,11 +36,12 @@ pub fn to_lower(character: char) -> char {
 }
 
 /// Go's `strings.ToLower`: every character by itself, so a sigma at the end of a word is `σ` like any other.
-pub fn to_lower_text(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
+pub fn to_lower_text(text: &str) -> Cow<'_, str> {
+    match text.is_ascii() {
+        true if text.bytes().any(|byte| byte.is_ascii_uppercase()) => Cow::Owned(text.to_ascii_lowercase()),
+        true => Cow::Borrowed(text),
+        false => Cow::Owned(text.chars().map(to_lower).collect()),
     }
-    text.chars().map(to_lower).collect()
 }
 
 #[cfg(test)]

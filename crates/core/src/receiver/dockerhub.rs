@@ -1,6 +1,8 @@
 //! Reads Docker Hub's repository webhook.
 //! Shape: <https://docs.docker.com/docker-hub/repos/manage/webhooks/>. It has no event type, id, digest or signature.
 
+use std::borrow::Cow;
+
 use super::payload::{Object, parse};
 use super::push::no_version;
 use super::{Contents, Malformed, Report};
@@ -52,9 +54,9 @@ fn repository(payload: &Object<'_>) -> Result<ImageRepository, Malformed> {
     );
     let written = match (repo_name, namespace, name) {
         ("", _, "") => return Err(Malformed::Missing("repository name")),
-        ("", "", name) => name.to_owned(),
-        ("", namespace, name) => format!("{namespace}/{name}"),
-        (repo_name, ..) => repo_name.to_owned(),
+        ("", "", name) => Cow::Borrowed(name),
+        ("", namespace, name) => Cow::Owned(format!("{namespace}/{name}")),
+        (repo_name, ..) => Cow::Borrowed(repo_name),
     };
     ImageRepository::parse(&written).map_err(|error| Malformed::Unusable(format!("repository.repo_name: {error}")))
 }

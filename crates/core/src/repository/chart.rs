@@ -44,7 +44,8 @@ impl ChartRepository {
         if text.len() > MAX_LENGTH {
             return Err(NotARepository::TooLong { limit: MAX_LENGTH });
         }
-        let text = to_lower_text(&sanitize_url(text));
+        let text = sanitize_url(text);
+        let text = to_lower_text(&text);
         if is_web_address(&text) {
             return Self::parse_web_address(&text);
         }

@@ -18,7 +18,8 @@ const SSH: &str = "ssh://";
 /// Kargo's `NormalizeGit`: lower case, one `/` and then one `.git` cut from the end, no user for http and https, and
 /// `[user@]host:path` as `ssh://`. Kargo keeps the user and password of an `ssh://` URL.
 pub fn normalize_git(text: &str) -> Normalized {
-    let lower = sanitize_url(&to_lower_text(text));
+    let lower = to_lower_text(text);
+    let lower = sanitize_url(&lower);
     let canonical = if is_absolute(&lower) {
         normalize_absolute(&lower).ok()
     } else {
@@ -100,9 +101,10 @@ impl GitRepository {
         if text.len() > MAX_LENGTH {
             return Err(NotARepository::TooLong { limit: MAX_LENGTH });
         }
-        let lower = sanitize_url(&to_lower_text(text));
+        let lower = to_lower_text(text);
+        let lower = sanitize_url(&lower);
         let mut form = if is_absolute(&lower) {
-            lower
+            lower.into_owned()
         } else if lower.is_empty() {
             return Err(NotARepository::Empty);
         } else if lower.contains("://") {

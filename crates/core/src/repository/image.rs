@@ -32,27 +32,28 @@ const LIBRARY: &str = "library/";
 ///
 /// Weak on purpose: `https://ghcr.io/o/a` and `ghcr.io/o/a/` have canonical forms here that nothing else shares.
 pub fn normalize_image(text: &str) -> Normalized {
-    match Reference::parse(&sanitize_url(&to_lower_text(text))) {
+    let lower = to_lower_text(text);
+    match Reference::parse(&sanitize_url(&lower)) {
         Some(reference) => Normalized::Canonical(reference.canonical()),
         None => Normalized::AsWritten(text.to_owned()),
     }
 }
 
 /// What go-containerregistry's weak validation reads in a reference, without tag and digest.
-struct Reference {
+struct Reference<'a> {
     /// Host and port, Docker Hub's being [`DOCKER_HUB_INDEX`] where it was written in any other way than
     /// [`DOCKER_HUB_REGISTRY`].
-    registry: String,
-    path: String,
+    registry: Cow<'a, str>,
+    path: Cow<'a, str>,
 }
 
-impl Reference {
-    fn parse(text: &str) -> Option<Self> {
+impl<'a> Reference<'a> {
+    fn parse(text: &'a str) -> Option<Self> {
         Self::parse_tagged(text).or_else(|| Self::parse_digested(text))
     }
 
     /// `path` or `path:tag`. A colon before the last slash belongs to a port.
-    fn parse_tagged(text: &str) -> Option<Self> {
+    fn parse_tagged(text: &'a str) -> Option<Self> {
         match text.rsplit_once(':') {
             Some((name, tag)) if !tag.contains('/') => {
                 let is_tag_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
@@ -64,7 +65,7 @@ impl Reference {
     }
 
     /// `path@sha256:…` or `path:tag@sha256:…`.
-    fn parse_digested(text: &str) -> Option<Self> {
+    fn parse_digested(text: &'a str) -> Option<Self> {
         let (name, digest) = text.split_once('@')?;
         let hex = digest.strip_prefix("sha256:")?;
         if hex.len() != 64
@@ -76,12 +77,15 @@ impl Reference {
         }
         match Self::parse_tagged(name) {
             // Read a second time in its full form, which may have become too long by then.
-            Some(tagged) => Self::parse_name(&format!("{}/{}", tagged.registry, tagged.full_path())),
+            Some(tagged) => {
+                let full = format!("{}/{}", tagged.registry, tagged.full_path());
+                Reference::parse_name(&full).map(Reference::into_owned)
+            }
             None => Self::parse_name(name),
         }
     }
 
-    fn parse_name(name: &str) -> Option<Self> {
+    fn parse_name(name: &'a str) -> Option<Self> {
         let (registry, path) = split_host(name).unwrap_or((DOCKER_HUB, name));
         let is_path_byte = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-./".contains(&byte);
         if !(2..=MAX_LENGTH).contains(&path.len()) || !path.bytes().all(is_path_byte) {
@@ -95,9 +99,16 @@ impl Reference {
             }
         };
         Some(Self {
-            registry: registry.to_owned(),
-            path: path.to_owned(),
+            registry: Cow::Borrowed(registry),
+            path: Cow::Borrowed(path),
         })
+    }
+
+    fn into_owned<'b>(self) -> Reference<'b> {
+        Reference {
+            registry: Cow::Owned(self.registry.into_owned()),
+            path: Cow::Owned(self.path.into_owned()),
+        }
     }
 
     fn full_path(&self) -> Cow<'_, str> {
@@ -152,7 +163,8 @@ impl ImageRepository {
         if text.len() > MAX_WRITTEN {
             return Err(NotARepository::TooLong { limit: MAX_WRITTEN });
         }
-        let text = sanitize_url(&to_lower_text(text));
+        let text = to_lower_text(text);
+        let text = sanitize_url(&text);
         if text.is_empty() {
             return Err(NotARepository::Empty);
         }

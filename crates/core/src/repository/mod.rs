@@ -8,6 +8,7 @@ mod chart;
 mod git;
 mod image;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -46,13 +47,13 @@ impl Normalized {
 
 /// Drops every character that does not print (byte order marks, zero-width and no-break spaces, line ends), then spaces
 /// at both ends. Spaces inside stay.
-pub fn sanitize_url(text: &str) -> String {
+pub fn sanitize_url(text: &str) -> Cow<'_, str> {
     // Almost every text is as plain as this, and is then spared the look at each character.
     if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-        return text.trim_matches(' ').to_owned();
+        return Cow::Borrowed(text.trim_matches(' '));
     }
     let printed: String = text.chars().filter(|&character| is_print(character)).collect();
-    printed.trim_matches(' ').to_owned()
+    Cow::Owned(printed.trim_matches(' ').to_owned())
 }
 
 /// Why a text names no repository. The text itself is not repeated: it may hold a password.

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderValue, Response, StatusCode};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use landfall_core::delivery::Entrance;
 use landfall_core::journal::EntryId;
 use landfall_core::receiver::Malformed;
@@ -36,6 +36,8 @@ pub enum Answer {
     Busy,
 }
 
+/// Names the journal's entry in an answer.
+const DELIVERY: HeaderName = HeaderName::from_static("x-landfall-delivery");
 /// Seconds after which a sender may try again.
 const RETRY_AFTER_SECONDS: &str = "5";
 
@@ -53,7 +55,7 @@ impl Answer {
         if let Some(id) = id
             && let Ok(id) = HeaderValue::try_from(id.to_string())
         {
-            headers.insert("x-landfall-delivery", id);
+            headers.insert(DELIVERY, id);
         }
         match status {
             StatusCode::METHOD_NOT_ALLOWED => {
@@ -148,8 +150,10 @@ impl Answer {
 /// Kargo's way: an object with `msg` or `error`, and a newline.
 fn json(status: StatusCode, answer: &Answer) -> Response<Body> {
     let said = match answer {
+        // Nothing in these words has to be escaped.
         Answer::Taken(Taken::Accepted { matched, refreshes, .. }) => {
-            Said::Msg(format!("refreshed {matched} {refreshes}(s)"))
+            let body = format!("{{\"msg\":\"refreshed {matched} {refreshes}(s)\"}}\n");
+            return respond(status, "application/json", body);
         }
         // The order of the fields is Kargo's, so this is no `Value`, which would sort them.
         Answer::Taken(Taken::Evaluated(answers)) => {

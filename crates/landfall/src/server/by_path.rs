@@ -1,6 +1,7 @@
 //! The door by path: `<base path>/<receiver type>/<hash>`, one address for each receiver of a project or the cluster.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
@@ -18,7 +19,7 @@ const BODY_LIMIT: usize = 2 << 20;
 
 /// Takes a delivery for the receiver behind the request's path.
 pub(super) async fn receive(
-    State(door): State<Door>,
+    State(door): State<Arc<Door>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request<Body>,
 ) -> Response {

@@ -1,6 +1,7 @@
 //! The door by type: `/webhook?type=…`, or the header `X-Registry-Type`, one secret for each sender.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{ConnectInfo, State};
@@ -23,7 +24,7 @@ const ECHOED: usize = 64;
 
 /// Takes a delivery for the receiver of the type that the request names.
 pub(super) async fn receive(
-    State(door): State<Door>,
+    State(door): State<Arc<Door>>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     request: Request<Body>,
 ) -> Response {

@@ -1,5 +1,7 @@
 //! `/healthz`: whether the process answers at all.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::Uri;
 
@@ -8,7 +10,7 @@ use super::body::query;
 use super::health::Reader;
 
 /// 200 and `OK`, whatever is asked; with `?verbose`, what there is to know.
-pub(super) async fn answer(State(door): State<Door>, uri: Uri) -> String {
+pub(super) async fn answer(State(door): State<Arc<Door>>, uri: Uri) -> String {
     if is_verbose(&uri) {
         door.health.live(Reader::Anyone).text
     } else {

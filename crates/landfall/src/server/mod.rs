@@ -38,7 +38,6 @@ pub use throttle::Throttle;
 pub use watch::Watch;
 
 /// What all endpoints share.
-#[derive(Clone)]
 pub struct Door {
     pub intake: Intake,
     pub health: Health,
@@ -97,13 +96,13 @@ pub fn routes(intake: Intake, health: Health, watch: Watch, limits: Limits) -> R
         .route("/webhook", any(by_type::receive))
         .route("/webhook/", any(unclean::no_page))
         .fallback(by_path::receive)
-        .with_state(Door {
+        .with_state(Arc::new(Door {
             intake,
             health,
             watch,
             bodies,
             limits,
-        });
+        }));
     panics::caught(routes)
 }
 

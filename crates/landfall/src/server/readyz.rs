@@ -1,5 +1,7 @@
 //! `/readyz`: whether deliveries can be taken now.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 
@@ -8,7 +10,7 @@ use super::health::{Checked, Reader};
 use super::healthz::is_verbose;
 
 /// 200, or 503 with what is wrong, as far as that is everybody's business.
-pub(super) async fn answer(State(door): State<Door>, uri: Uri) -> (StatusCode, String) {
+pub(super) async fn answer(State(door): State<Arc<Door>>, uri: Uri) -> (StatusCode, String) {
     said(door.health.ready(Reader::Anyone).await, &uri)
 }
 

@@ -51,7 +51,7 @@ pub(super) fn upper(arguments: &[Value], budget: &mut Budget) -> Outcome {
 pub(super) fn lower(arguments: &[Value], budget: &mut Budget) -> Outcome {
     let whole = text(arguments, 0)?;
     budget.write(whole.len().saturating_mul(3))?;
-    Ok(Value::text(crate::go::printable::to_lower_text(whole)))
+    Ok(Value::text(crate::go::printable::to_lower_text(whole).into_owned()))
 }
 
 /// The parts of a text, at most so many; Go takes a negative number for all.

@@ -2,6 +2,7 @@
 //! delivery would rewrite a page of its own; entries hold their digests, so that a start reads it from them again.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
 
 use jiff::Timestamp;
 use landfall_core::journal::EntryId;
@@ -11,6 +12,30 @@ use rusqlite::Connection;
 const MOST: usize = 100_000;
 
 type Key = [u8; 16];
+type ByKey = HashMap<Key, Brought, BuildHasherDefault<Folded>>;
+
+/// A digest is as good as a hash already: this only folds it, so that each of its bits counts.
+#[derive(Default)]
+struct Folded(u64);
+
+impl Hasher for Folded {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, _) = bytes.as_chunks();
+        self.0 = words
+            .iter()
+            .fold(self.0, |folded, word| folded ^ u64::from_le_bytes(*word));
+    }
+
+    /// Arrays write how long they are, which is always the same.
+    fn write_usize(&mut self, _length: usize) {}
+
+    fn finish(&self) -> u64 {
+        /// 2^64 by the golden ratio.
+        const SPREAD: u128 = 0x9e37_79b9_7f4a_7c15;
+        let wide = u128::from(self.0) * SPREAD;
+        (wide as u64) ^ ((wide >> 64) as u64)
+    }
+}
 
 /// The entry that brought a content, and when, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +47,11 @@ pub(super) struct Brought {
 /// Contents by digest.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    known: HashMap<Key, Brought>,
+    known: ByKey,
     /// The same, in the order in which they came.
     order: VecDeque<(Key, Brought)>,
     /// What the open transaction adds, which may come to nothing.
-    pending: HashMap<Key, Brought>,
+    pending: ByKey,
     loaded: bool,
 }
 

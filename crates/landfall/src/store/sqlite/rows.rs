@@ -6,8 +6,13 @@ use serde::Serialize;
 
 /// A value of ours as JSON text.
 pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
+    // Most texts fit into this. One that grows is copied each time that it does.
+    let mut text = Vec::with_capacity(512);
     // Our own types have text keys and finite numbers; there is nothing in them that JSON cannot hold.
-    serde_json::to_string(value).unwrap_or_default()
+    match serde_json::to_writer(&mut text, value) {
+        Ok(()) => String::from_utf8(text).unwrap_or_default(),
+        Err(_) => String::new(),
+    }
 }
 
 /// Makes JSON texts of values in a row, many of which are the same.
