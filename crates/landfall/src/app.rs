@@ -3,7 +3,7 @@
 mod following;
 mod leading;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context as _;
@@ -15,20 +15,18 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
 use self::following::Following;
-use self::leading::stand;
+use self::leading::{Led, Reconciling};
 use crate::admin::{self, Admin};
 use crate::config::Config;
-use crate::controller::publisher::Publisher;
 use crate::controller::receivers::Settings;
-use crate::controller::reconciler::{Parts, Reconciler};
 use crate::controller::warehouse::Discovery;
 use crate::discovery::Catalogs;
 use crate::intake::{Evaluators, Intake};
 use crate::lease::Elected;
 use crate::live::Live;
 use crate::metrics::Metrics;
-use crate::pipeline::{Effect, Pipeline, Rules};
-use crate::reconfigure::{Reconfigurer, Records};
+use crate::pipeline::{Pipeline, Rules};
+use crate::reconfigure::Reconfigurer;
 use crate::registry::RegistryClient;
 use crate::resources;
 use crate::senders::Senders;
@@ -70,15 +68,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let health = Health::new(store.clone(), tls.as_ref().map(Tls::status), current_phase);
     if let Some(address) = &config.probes {
         let probes = listen(address, "--health-probe-bind-address").await?;
-        let routes = server::probes::routes(health.clone());
-        // They are answered to the very end, so nothing stops them.
-        tokio::spawn(probes.serve(routes, None, Limits::for_probes(), std::future::pending()));
+        answer_to_the_end(probes, server::probes::routes(health.clone()), None);
     }
     let base_url = match config.base_url {
         Some(base_url) => base_url,
         None => base_url(listener.as_ref(), tls.is_some())?,
     };
     let live = Arc::new(ArcSwap::from_pointee(Live::default()));
+    let metrics = Metrics::default();
     let registry = RegistryClient::new(config.registry).context("--registry-mirror")?;
     let discovery = Discovery {
         listed_since: Timestamp::MIN,
@@ -87,42 +84,28 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         store: store.clone(),
     };
     let statuses = Arc::new(Statuses::new(store.resources().await?));
-    let elected = match (&place.api_server, &config.alone) {
-        (Some(server), Some(alone)) => Some((stand(server, alone), server, alone)),
-        _ => None,
-    };
-    if let Some((elected, server, alone)) = &elected
-        && let Some(progresses) = server.progresses()
-    {
-        let reconciler = Reconciler::new(Parts {
-            live: live.clone(),
-            discovery: discovery.clone(),
-            server: (*server).clone(),
-            progresses,
-            leadership: elected.leadership(),
-            retries: config.retries,
-            shard: alone.shard.clone(),
-            shared_namespace: config.shared_namespace.clone(),
-            data_dir: config.data_dir.clone(),
-        });
-        tokio::spawn(reconciler.run());
-    }
-    let elected = elected.map(|(elected, ..)| elected);
-    let discovers = place
-        .api_server
-        .as_ref()
-        .is_none_or(|server| server.progresses().is_some());
-    let (effect, records) = match place.api_server {
-        None => (Effect::Discover(discovery.clone()), Records::Store),
-        Some(server) => (
-            Effect::Annotate(server.annotator()),
-            Records::ApiServer(Publisher::start(server, elected.as_ref().map(Elected::leadership))),
-        ),
+    let Led {
+        elected,
+        discovers,
+        effect,
+        records,
+    } = match place.api_server {
+        None => Led::by_nobody(&discovery),
+        Some(server) => {
+            let reconciling = Reconciling {
+                live: live.clone(),
+                discovery: discovery.clone(),
+                metrics: metrics.clone(),
+                retries: config.retries,
+                shared_namespace: config.shared_namespace.clone(),
+                data_dir: config.data_dir.clone(),
+            };
+            Led::by_election(server, config.alone.as_ref(), reconciling)
+        }
     };
     let pace = config
         .rate_limit_per_hour
         .and_then(|allowed| Pace::new(allowed, SignedDuration::from_hours(1), BURST));
-    let metrics = Metrics::default();
     let senders = Senders::new(config.silence_factor);
     if let Some(address) = &config.metrics {
         let sources = Sources {
@@ -132,12 +115,13 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             senders: senders.clone(),
             snapshot: snapshot.clone(),
             certificate: tls.as_ref().map(Tls::status),
+            leadership: elected.as_ref().map(Elected::leadership),
         };
         let bound = listen(address, "--metrics-bind-address").await?;
         let routes = server::metrics::routes(sources);
         let tls = config.metrics_tls.map(|settings| Tls::start(settings, config.http2));
         let tls = tls.transpose().context("--metrics-cert-path")?;
-        tokio::spawn(bound.serve(routes, tls, Limits::for_probes(), std::future::pending()));
+        answer_to_the_end(bound, routes, tls);
     }
     let pipeline = Pipeline::new(
         live.clone(),
@@ -170,18 +154,11 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     if first.is_complete {
         reconfigurer.apply(&first).await?;
     }
-
-    let socket = admin::bind(&config.data_dir).context("the admin socket")?;
-    let admin_routes = admin::routes(Admin {
+    let admin = Admin {
         pipeline: pipeline.clone(),
         snapshot: snapshot.clone(),
-    });
-    tokio::spawn(async move {
-        if let Err(error) = axum::serve(socket, admin_routes).await {
-            tracing::error!(%error, "the admin API has stopped");
-        }
-    });
-
+    };
+    answer_commands(&config.data_dir, admin)?;
     let left = store.clone();
     tokio::spawn(senders.clone().listen(store.clone()));
     let watch = Watch {
@@ -244,6 +221,23 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         tracing::warn!(%error, "other processes take over what is unfinished only when they notice that this one is gone");
     }
     tracing::info!("landfall has stopped; what is unfinished goes on with the next start");
+    Ok(())
+}
+
+/// Answers probes and whoever collects metrics until the process ends: nothing stops them before.
+fn answer_to_the_end(bound: Bound, routes: axum::Router, tls: Option<Tls>) {
+    tokio::spawn(bound.serve(routes, tls, Limits::for_probes(), std::future::pending()));
+}
+
+/// Answers landfall's own commands at a socket in the data folder.
+fn answer_commands(data_dir: &Path, admin: Admin) -> anyhow::Result<()> {
+    let socket = admin::bind(data_dir).context("the admin socket")?;
+    let routes = admin::routes(admin);
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(socket, routes).await {
+            tracing::error!(%error, "the admin API has stopped");
+        }
+    });
     Ok(())
 }
 

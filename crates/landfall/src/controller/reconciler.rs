@@ -26,6 +26,7 @@ use super::warehouse::{self, Discovery};
 use crate::clock::{now, until};
 use crate::lease::Leadership;
 use crate::live::Live;
+use crate::metrics::Metrics;
 use crate::pipeline::Slots;
 use crate::resources::kubernetes::{ApiServer, Progresses};
 
@@ -40,6 +41,7 @@ const SHARD_LABEL: &str = "kargo.akuity.io/shard";
 pub struct Parts {
     pub live: Arc<ArcSwap<Live>>,
     pub discovery: Discovery,
+    pub metrics: Metrics,
     pub server: ApiServer,
     pub progresses: Arc<Progresses>,
     pub leadership: watch::Receiver<Leadership>,
@@ -54,6 +56,7 @@ pub struct Parts {
 pub struct Reconciler {
     live: Arc<ArcSwap<Live>>,
     discovery: Discovery,
+    metrics: Metrics,
     server: ApiServer,
     progresses: Arc<Progresses>,
     leadership: watch::Receiver<Leadership>,
@@ -76,6 +79,7 @@ impl Reconciler {
         let Parts {
             live,
             discovery,
+            metrics,
             server,
             progresses,
             leadership,
@@ -90,6 +94,7 @@ impl Reconciler {
             credentials: Lent::new(server.clone(), shared_namespace),
             live,
             discovery,
+            metrics,
             server,
             progresses,
             leadership,

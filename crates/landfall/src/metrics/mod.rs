@@ -30,6 +30,7 @@ pub struct Metrics {
     /// From received to done, in seconds.
     done: Histogram,
     attempts: Family<AttemptLabels, Counter>,
+    looks: Family<AttemptLabels, Counter>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -57,6 +58,7 @@ impl Default for Metrics {
             previous_secrets: PreviousSecrets::default(),
             done: Histogram::new(DONE_BUCKETS),
             attempts: Family::default(),
+            looks: Family::default(),
         }
     }
 }
@@ -77,6 +79,11 @@ impl Metrics {
     /// Work for a target was attempted.
     pub fn attempted(&self, outcome: &'static str) {
         self.attempts.get_or_create(&AttemptLabels { outcome }).inc();
+    }
+
+    /// A Warehouse of an API server was looked at.
+    pub fn looked(&self, outcome: &'static str) {
+        self.looks.get_or_create(&AttemptLabels { outcome }).inc();
     }
 
     /// A delivery has had its effect on a target.

@@ -28,6 +28,8 @@ pub struct Now {
     pub senders: Vec<SilenceLine>,
     /// Files and resources of the manifests that are not as they should be.
     pub problems: u32,
+    /// Whether this process leads, where one of several does.
+    pub leads: Option<bool>,
 }
 
 /// What a registry was asked.
@@ -88,6 +90,13 @@ pub fn text(metrics: &Metrics, now: &Now) -> String {
             problem,
         );
     }
+    if let Some(leads) = now.leads {
+        ours.register(
+            "leader",
+            "1 where this process leads, and writes statuses",
+            ConstGauge::new(i64::from(leads)),
+        );
+    }
     asked(&mut registry, now);
     let mut page = String::new();
     encode(&mut page, &registry).expect("writing to a String does not fail");
@@ -109,6 +118,11 @@ fn counted(registry: &mut Registry, metrics: &Metrics) {
         "attempts",
         "Attempts at the work of a delivery for a target, by what they came to",
         metrics.attempts.clone(),
+    );
+    registry.register(
+        "warehouse_looks",
+        "Looks at Warehouses in an API server, by what they came to; what is unanswered is looked at again",
+        metrics.looks.clone(),
     );
     registry.register_with_unit(
         "delivery_done",
@@ -228,6 +242,7 @@ mod tests {
         metrics.answered(None, "unknown");
         metrics.proved(Sender::Harbor, SecretAge::Previous);
         metrics.attempted("done");
+        metrics.looked("unanswered");
         metrics.done(
             "2026-01-01T00:00:00Z".parse().unwrap(),
             "2026-01-01T00:00:03Z".parse().unwrap(),
@@ -253,6 +268,7 @@ mod tests {
                 silent: true,
             }],
             problems: 4,
+            leads: Some(true),
         };
         let page = text(&metrics, &now);
         for line in [
@@ -269,6 +285,8 @@ mod tests {
             "landfall_waiting_age_seconds 60.0",
             "landfall_dead_work 1",
             "landfall_manifest_problems 4",
+            "landfall_leader 1",
+            "landfall_warehouse_looks_total{outcome=\"unanswered\"} 1",
             "landfall_certificate_days_left 12",
             "landfall_certificate_problem 1",
             "landfall_sender_silent{sender=\"harbor\"} 1",

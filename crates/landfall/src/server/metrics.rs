@@ -13,6 +13,7 @@ use tokio::sync::watch;
 
 use super::tls::CertificateStatus;
 use crate::clock::now;
+use crate::lease::Leadership;
 use crate::metrics::{self, CertificateLine, HostLine, Metrics, Now, SilenceLine};
 use crate::registry::RegistryClient;
 use crate::resources::Snapshot;
@@ -29,6 +30,8 @@ pub struct Sources {
     pub snapshot: watch::Receiver<Arc<Snapshot>>,
     /// Absent where the door serves plain HTTP.
     pub certificate: Option<CertificateStatus>,
+    /// Absent where nobody stands for election.
+    pub leadership: Option<watch::Receiver<Leadership>>,
 }
 
 /// Every route of that listener.
@@ -88,6 +91,10 @@ impl Sources {
             hosts: hosts.collect(),
             certificate,
             senders: senders.collect(),
+            leads: self
+                .leadership
+                .as_ref()
+                .map(|leadership| leadership.borrow().term().is_some()),
             problems: u32::try_from(self.snapshot.borrow().problems.len()).unwrap_or(u32::MAX),
         })
     }

@@ -115,6 +115,11 @@ impl Reconciler {
         } else {
             tracing::warn!(%target, ?extent, requests, problem = problems.join("; "), "a refresh failed in part");
         }
+        self.metrics.looked(match &conclusion {
+            Conclusion::Answered(_) => "answered",
+            Conclusion::GivenUp(..) => "given_up",
+            Conclusion::Unanswered => "unanswered",
+        });
         let (token, lost) = match conclusion {
             Conclusion::Answered(token) => (token, None),
             Conclusion::GivenUp(token, reason) => {

@@ -155,6 +155,80 @@ fn a_push_for_many_warehouses_costs_what_it_costs_for_one() {
     );
 }
 
+/// Two replicas ask for the same Warehouse again and again, at the same moments: no hint is lost on the way to the one that leads,
+/// which never has to look at more than what was pushed.
+#[test]
+fn hints_of_many_pushes_to_two_replicas_all_arrive() {
+    const PUSHES: usize = 12;
+    let served = Served::start();
+    served.push("1.0.0");
+    served.discovered("api");
+    let path = served.cluster.path();
+    let mirror = format!("docker.io={}", served.proxy.url());
+    let (server, project) = (served.cluster.server, &served.cluster.project);
+    let other = Cluster::of(server, project, &server.kubeconfig(), |landfall| {
+        serving(landfall, &mirror)
+    });
+    other.open(&path);
+    for replica in [&served.cluster, &other] {
+        replica.known(&path, "shop/api", 1);
+    }
+    let tags: Vec<String> = (0..PUSHES).map(|number| format!("1.1.{number}")).collect();
+    for tag in &tags {
+        served.push(tag);
+    }
+    served.proxy.take_requests();
+    std::thread::scope(|scope| {
+        for (replica, half) in [(&served.cluster, 0), (&other, 1)] {
+            let (path, tags) = (&path, &tags);
+            scope.spawn(move || {
+                for tag in tags.iter().skip(half).step_by(2) {
+                    replica.pushed(path, "shop/api", tag, 1);
+                }
+            });
+        }
+    });
+    served.cluster.warehouse_when("api", "all pushes", |status| {
+        let references = &status["discoveredArtifacts"]["images"][0]["references"];
+        references
+            .as_array()
+            .is_some_and(|references| references.len() == PUSHES + 1)
+    });
+    let asked = lines(&served.proxy.take_requests());
+    assert_eq!(asked.len(), 2 * PUSHES, "{asked:#?}");
+    assert!(!asked.iter().any(|line| line.contains("/tags/")), "{asked:#?}");
+}
+
+/// What was found while the API server is away is written when it is back, and what was pushed meanwhile is looked at.
+#[test]
+fn an_api_server_that_is_away_loses_nothing() {
+    let registry = quiet_registry();
+    let image = |tag: &str| {
+        let mut uploader = Uploader::new(registry.host());
+        uploader.put_image("shop/api", tag, &ImageSpec::new(tag)).unwrap();
+    };
+    image("1.0.0");
+    let server = Box::new(ApiServer::start().unwrap());
+    server.define_resources().unwrap();
+    let project = server.namespace().unwrap();
+    let (kubeconfig, mirror) = (server.kubeconfig(), format!("docker.io={}", registry.url()));
+    let mut cluster = Cluster::of(server, &project, &kubeconfig, |landfall| serving(landfall, &mirror));
+    cluster.apply(&(secret(&project, "s3cret") + &hub(&project) + &warehouse(&project, "api", "docker.io/shop/api")));
+    cluster.warehouse_when("api", "a first discovery", |status| best(status).0 == "1.0.0");
+    let path = cluster.path();
+    cluster.known(&path, "shop/api", 1);
+    for round in 1..=2 {
+        let [before, during] = [0, 1].map(|patch| format!("1.{round}.{patch}"));
+        image(&before);
+        image(&during);
+        cluster.pushed(&path, "shop/api", &before, 1);
+        cluster.server.stop();
+        cluster.pushed(&path, "shop/api", &during, 1);
+        cluster.server.restart().unwrap();
+        cluster.warehouse_when("api", "both pushes", |status| best(status).0 == during);
+    }
+}
+
 /// Somebody's own request says nothing of where to look, so that everything is looked at, also what no event told.
 #[test]
 fn whoever_asks_gets_a_look_at_everything() {
