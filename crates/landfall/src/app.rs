@@ -231,7 +231,10 @@ fn answer_to_the_end(bound: Bound, routes: axum::Router, tls: Option<Tls>) {
 
 /// Answers landfall's own commands at a socket in the data folder.
 fn answer_commands(data_dir: &Path, admin: Admin) -> anyhow::Result<()> {
-    let socket = admin::bind(data_dir).context("the admin socket")?;
+    let socket = admin::bind(data_dir).with_context(|| {
+        let path = admin::socket(data_dir);
+        format!("the admin socket {} cannot be listened at", path.display())
+    })?;
     let routes = admin::routes(admin);
     tokio::spawn(async move {
         if let Err(error) = axum::serve(socket, routes).await {

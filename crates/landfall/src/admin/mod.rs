@@ -53,7 +53,14 @@ pub fn bind(data_dir: &Path) -> io::Result<UnixListener> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    let listener = UnixListener::bind(&path)?;
+    let listener = UnixListener::bind(&path).map_err(|error| match error.kind() {
+        // There is room for about a hundred bytes, which the library says with the name of a constant of C.
+        io::ErrorKind::InvalidInput => io::Error::new(
+            error.kind(),
+            "its path is too long for a socket; choose a folder with a shorter one by --data-dir",
+        ),
+        _ => error,
+    })?;
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
     Ok(listener)
 }

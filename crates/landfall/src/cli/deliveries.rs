@@ -1,8 +1,9 @@
 //! `landfall deliveries`: what came in, what was made of it and why, and taking it up again.
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use landfall_core::event::Event;
-use landfall_core::journal::{Verdict, Work, WorkSummary};
+use landfall_core::journal::{EntryId, Verdict, Work, WorkSummary};
 
 use super::Server;
 use super::output::{Format, ago, print, print_json, print_table};
@@ -51,6 +52,13 @@ pub(super) struct OneArgs {
     server: Server,
 }
 
+impl OneArgs {
+    /// The id, which becomes part of a path: whatever else is typed must not name another one.
+    fn id(&self) -> anyhow::Result<EntryId> {
+        self.id.parse().with_context(|| format!("{:?}", self.id))
+    }
+}
+
 impl DeliveriesCommand {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         match self {
@@ -97,8 +105,9 @@ async fn list(args: ListArgs) -> anyhow::Result<()> {
 }
 
 async fn detail(args: &OneArgs) -> anyhow::Result<DeliveryDetail> {
+    let id = args.id()?;
     Client::new(&args.server.data_dir)?
-        .get(&format!("/v1/deliveries/{}", args.id))
+        .get(&format!("/v1/deliveries/{id}"))
         .await
 }
 
@@ -150,8 +159,9 @@ async fn explain(args: OneArgs) -> anyhow::Result<()> {
 }
 
 async fn replay(args: OneArgs) -> anyhow::Result<()> {
+    let id = args.id()?;
     let client = Client::new(&args.server.data_dir)?;
-    let replayed: Replayed = client.post(&format!("/v1/deliveries/{}/replay", args.id)).await?;
+    let replayed: Replayed = client.post(&format!("/v1/deliveries/{id}/replay")).await?;
     if args.output != Format::Table {
         return print_json(&replayed);
     }

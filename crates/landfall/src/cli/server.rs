@@ -80,7 +80,7 @@ pub(super) struct ServerArgs {
           value_parser = clap::value_parser!(u32).range(1..))]
     registry_rate_limit: u32,
     /// How long a registry may take for one answer.
-    #[arg(long, env = "LANDFALL_REGISTRY_TIMEOUT", default_value = "30s", value_name = "DURATION", value_parser = duration)]
+    #[arg(long, env = "LANDFALL_REGISTRY_TIMEOUT", default_value = "30s", value_name = "DURATION", value_parser = positive_duration)]
     registry_timeout: Duration,
 
     /// How long deliveries of equal content from senders without ids count as one.

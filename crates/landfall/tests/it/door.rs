@@ -1034,6 +1034,7 @@ fn what_cannot_be_meant_is_a_usage_error() {
         (&["--retry-attempts=0"], "--retry-attempts"),
         (&["--dedupe-window=-1s"], "negative"),
         (&["--client-timeout=0s"], "--client-timeout"),
+        (&["--registry-timeout=0s"], "longer than nothing"),
         (&["--log-level=loud,,=x"], "--log-level"),
         (&["--log-format=xml"], "--log-format"),
     ] {
@@ -1054,6 +1055,11 @@ fn what_is_not_there_is_a_failure_with_advice() {
     let folder = empty.path().to_str().unwrap();
     let gone = empty.path().join("gone");
     let gone = gone.to_str().unwrap();
+    let long = empty.path().join("long".repeat(30));
+    let long = long.to_str().unwrap();
+    let file = empty.path().join("file");
+    fs::write(&file, "").unwrap();
+    let file = file.to_str().unwrap();
     for (args, words) in [
         (&["get", "warehouses", "--data-dir", folder][..], "landfall serve"),
         (&["receivers", "--data-dir", gone], "landfall serve"),
@@ -1072,6 +1078,28 @@ fn what_is_not_there_is_a_failure_with_advice() {
                 "--listen=127.0.0.1:0",
             ],
             "does not exist",
+        ),
+        (
+            &[
+                "serve",
+                "--manifests",
+                file,
+                "--data-dir",
+                folder,
+                "--listen=127.0.0.1:0",
+            ],
+            "file cannot be read: Not a directory (os error 20)\n",
+        ),
+        (
+            &[
+                "serve",
+                "--manifests",
+                folder,
+                "--data-dir",
+                long,
+                "--listen=127.0.0.1:0",
+            ],
+            "too long for a socket; choose a folder with a shorter one by --data-dir",
         ),
     ] {
         let output = run(args, &[]);
@@ -1111,18 +1139,21 @@ fn what_is_not_there_is_a_failure_with_advice() {
     let said = String::from_utf8_lossy(&taken.stderr).into_owned();
     assert_eq!(taken.status.code(), Some(1), "{said}");
     assert!(said.contains("--listen") && said.contains("in use"), "{said}");
-    for args in [
-        &["deliveries", "show", "0000000000000"][..],
-        &["deliveries", "explain", "x"],
-        &["get", "warehouse", "gone"],
+    let no_id = "a delivery's id has 13 characters";
+    for (args, words) in [
+        (&["deliveries", "show", "0000000000000"][..], "there is no delivery"),
+        (&["deliveries", "replay", "0000000000000"], "there is no delivery"),
+        (&["deliveries", "explain", "x"], no_id),
+        (&["deliveries", "show", ""], no_id),
+        // What would be another path of the API.
+        (&["deliveries", "explain", ".."], no_id),
+        (&["deliveries", "replay", "../problems?"], no_id),
+        (&["get", "warehouses", "gone"], "there is no gone among the warehouses"),
     ] {
         let output = door.landfall.cli(args).unwrap();
-        assert_eq!(
-            output.status.code(),
-            Some(1),
-            "{args:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{args:?}: {said}");
+        assert!(said.contains(words), "{args:?}: {said}");
     }
 }
 

@@ -32,7 +32,7 @@ pub enum FolderError {
         path: PathBuf,
     },
     /// It is there, but cannot be listed.
-    #[error("the manifest folder {} cannot be read: {source}", .path.display())]
+    #[error("the manifest folder {} cannot be read", .path.display())]
     Unreadable {
         /// The folder.
         path: PathBuf,

@@ -463,11 +463,8 @@ fn a_folder_must_be_there_at_the_start_but_may_vanish_later() {
     let error = ManifestFolder::open(home.path().join("file"))
         .expect_err("it is a file")
         .to_string();
-    assert!(
-        home.cut(&error)
-            .starts_with("the manifest folder file cannot be read: "),
-        "{error}"
-    );
+    // Why it cannot be is its source, which whoever prints the chain says once.
+    assert_eq!(home.cut(&error), "the manifest folder file cannot be read");
 
     home.write("conf/a.yaml", config_map("a", "x"));
     let conf = home.path().join("conf");
