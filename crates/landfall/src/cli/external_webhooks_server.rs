@@ -173,7 +173,12 @@ impl ExternalWebhooksServerArgs {
             max: "1.3",
             ciphers: "",
         };
-        TlsSettings::parse(typed, CertificateFiles { certificate, key })
+        let files = CertificateFiles {
+            certificate,
+            key,
+            named: true,
+        };
+        TlsSettings::parse(typed, files)
             .map(Some)
             .map_err(|error| UsageError(error.to_string()))
     }

@@ -74,6 +74,7 @@ impl TlsArgs {
             ciphers: self.tlsciphers.as_deref().unwrap_or_default(),
         };
         let certificate = CertificateFiles {
+            named: self.tls_cert.is_some() || self.tls_key.is_some(),
             certificate: self.tls_cert.unwrap_or_else(|| CERTIFICATE.into()),
             key: self.tls_key.unwrap_or_else(|| KEY.into()),
         };

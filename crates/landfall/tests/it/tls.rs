@@ -231,7 +231,7 @@ fn what_cannot_be_served_ends_the_start_and_names_the_file() {
 #[test]
 fn without_files_a_certificate_is_made() {
     let until = "until both are, a self-signed TLS certificate is served";
-    for (there, warning) in [(None, false), (Some("tls.crt"), true), (Some("tls.key"), true)] {
+    for there in [None, Some("tls.crt"), Some("tls.key")] {
         let landfall = Secured::start(|folder| {
             ecdsa(folder, "localhost");
             for file in ["tls.crt", "tls.key"] {
@@ -248,8 +248,8 @@ fn without_files_a_certificate_is_made() {
             shown.contains("[+]certificate ok: 364 days left, self-signed"),
             "{shown}"
         );
-        assert_eq!(shown.contains(until), warning, "{there:?}: {shown}");
-        assert_eq!(landfall.log().contains(until), warning, "{there:?}: {}", landfall.log());
+        assert!(shown.contains(until), "{there:?}: {shown}");
+        assert!(landfall.log().contains(until), "{there:?}: {}", landfall.log());
     }
 }
 

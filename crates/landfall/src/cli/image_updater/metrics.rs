@@ -35,6 +35,7 @@ impl MetricsArgs {
         let files = folder.map_or_else(CertificateFiles::none, |folder| CertificateFiles {
             certificate: folder.join("tls.crt"),
             key: folder.join("tls.key"),
+            named: true,
         });
         // What Go serves where nothing is said: the flags for versions and suites are the webhook door's.
         let typed = Typed {

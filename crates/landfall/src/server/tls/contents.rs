@@ -39,17 +39,17 @@ impl Contents {
 }
 
 impl Missing {
-    /// Nobody means to have one file without the other. Image Updater says nothing of it.
+    /// Nobody means to have one file without the other, nor to have none where they have names. Image Updater says nothing of it.
     pub(super) fn problem(self, files: &CertificateFiles) -> Option<String> {
-        let (there, missing) = match self {
+        let (certificate, key) = (files.certificate.display(), files.key.display());
+        let what = match self {
+            Self::Both if files.named => format!("{certificate} and {key} are not there, or are empty"),
             Self::Both => return None,
-            Self::Certificate => (&files.key, &files.certificate),
-            Self::Key => (&files.certificate, &files.key),
+            Self::Certificate => format!("{key} is there and {certificate} is not, or is empty"),
+            Self::Key => format!("{certificate} is there and {key} is not, or is empty"),
         };
         Some(format!(
-            "{} is there and {} is not, or is empty: until both are, a self-signed TLS certificate is served",
-            there.display(),
-            missing.display()
+            "{what}: until both are, a self-signed TLS certificate is served"
         ))
     }
 }

@@ -41,13 +41,18 @@ pub struct CertificateFiles {
     pub certificate: PathBuf,
     /// Its private key, as PEM.
     pub key: PathBuf,
+    /// Whether somebody said where they are. Whoever did misses them where they are not.
+    pub named: bool,
 }
 
 impl CertificateFiles {
     /// No files, where a certificate of our own is all that is wanted: an empty path names nothing.
     pub fn none() -> Self {
-        let (certificate, key) = (PathBuf::new(), PathBuf::new());
-        Self { certificate, key }
+        Self {
+            certificate: PathBuf::new(),
+            key: PathBuf::new(),
+            named: false,
+        }
     }
 }
 
@@ -135,6 +140,7 @@ mod tests {
         CertificateFiles {
             certificate: "tls.crt".into(),
             key: "tls.key".into(),
+            named: false,
         }
     }
 

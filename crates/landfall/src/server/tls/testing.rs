@@ -16,6 +16,7 @@ pub(super) fn files() -> CertificateFiles {
     CertificateFiles {
         certificate: "tls.crt".into(),
         key: "tls.key".into(),
+        named: false,
     }
 }
 

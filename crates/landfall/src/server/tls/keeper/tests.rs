@@ -54,6 +54,7 @@ fn files(folder: &Path) -> CertificateFiles {
     CertificateFiles {
         certificate: folder.join("tls.crt"),
         key: folder.join("tls.key"),
+        named: false,
     }
 }
 
@@ -169,6 +170,23 @@ fn without_files_one_is_made_and_made_anew() {
     assert_ne!(kept.key(), first);
     write(kept.folder.path(), &Chain::of(&[("at last", 0, 400)]));
     assert_eq!(kept.look(START + DAY * 336), ("file", 64, None));
+}
+
+#[test]
+fn files_that_were_named_and_are_not_there_are_a_problem() {
+    let folder = tempfile::tempdir().unwrap();
+    let named = CertificateFiles {
+        named: true,
+        ..files(folder.path())
+    };
+    let (keeper, status) = Keeper::open(named, START).map_err(|error| error.to_string()).unwrap();
+    let mut kept = Kept { folder, keeper, status };
+    let problem = some(
+        "tls.crt and tls.key are not there, or are empty: until both are, a self-signed TLS certificate is served",
+    );
+    assert_eq!(kept.shown(START), ("own", 365, problem));
+    write(kept.folder.path(), &Chain::of(&[("at last", 0, 90)]));
+    assert_eq!(kept.look(START), ("file", 90, None));
 }
 
 #[test]
