@@ -30,12 +30,11 @@ pub fn start(format: LogFormat, filter: &str) -> Result<Log, String> {
     let logs = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(lines.clone())
+        // The library's word for the module that logs is ours for what a refresh is for, and a field can be there once.
+        .with_target(false)
         .log_internal_errors(false);
     match format {
-        LogFormat::Text => logs
-            .with_ansi(std::io::stderr().is_terminal())
-            .with_target(false)
-            .try_init(),
+        LogFormat::Text => logs.with_ansi(std::io::stderr().is_terminal()).try_init(),
         LogFormat::Json => logs.json().flatten_event(true).with_current_span(false).try_init(),
     }
     .map_err(|error| error.to_string())?;

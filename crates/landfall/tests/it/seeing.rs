@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use landfall_harness::http::{self, Request, Response};
 use landfall_harness::{ImageSpec, free_port, wait};
+use serde_json::{Map, Value};
 
 use crate::world::{PATIENCE, World, delivery_id, quiet_registry, skopeo_image};
 
@@ -37,6 +38,40 @@ fn becomes(metrics: &str, name: &str, expected: f64) {
         (last == Some(expected)).then_some(())
     });
     found.unwrap_or_else(|error| panic!("{name}: {last:?} instead of {expected}: {error}"));
+}
+
+#[test]
+fn a_log_for_programs_has_each_field_once() {
+    let world = World::with(|landfall| landfall.arg("--log-format=json").env("DOCKER_WEBHOOK_SECRET", CURRENT));
+    let registry = quiet_registry();
+    skopeo_image(&registry.host(), "example/app", "1.0.0", &ImageSpec::new("one"));
+    world.discovered("app", "1h", &format!("{}/example/app", registry.host()), "");
+    assert_eq!(hub(&world, "a-guess", "example/nobodys", "1.0.0").status, 401);
+    world.done(&world.pushed(&registry.host(), "example/app", "1.0.0"));
+    let lines = wait::until(PATIENCE, "the log to tell of all of it", || {
+        let log = world.log();
+        // The last line may be half there.
+        let lines: Vec<String> = log.split_inclusive('\n').map(str::to_owned).collect();
+        let told = |words: &str| lines.iter().any(|line| line.contains(words) && line.ends_with('\n'));
+        let told = ["\"refreshed\"", "\"a request proved nothing\"", "\"accepted\""]
+            .iter()
+            .all(|words| told(words));
+        told.then_some(lines)
+    });
+    let lines = lines.unwrap_or_else(|error| panic!("{error}: {}", world.log()));
+    let mut targets = Vec::new();
+    for line in lines.iter().filter(|line| line.ends_with('\n')) {
+        let fields: Map<String, Value> = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        for name in fields.keys() {
+            // Within a text, the quotation mark before the colon would be behind a backslash.
+            assert_eq!(line.matches(&format!("\"{name}\":")).count(), 1, "{name}: {line}");
+        }
+        if fields["message"] == "refreshed" {
+            targets.push(fields["target"].as_str().unwrap().to_owned());
+        }
+    }
+    targets.dedup();
+    assert_eq!(targets, ["Warehouse shop/app"]);
 }
 
 #[test]
