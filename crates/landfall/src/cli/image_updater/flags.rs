@@ -62,8 +62,8 @@ impl Flags {
         let manifests = self.manifests.filter(|folder| !folder.as_os_str().is_empty());
         let manifests = manifests.ok_or_else(|| {
             UsageError(
-                "--manifests DIR is missing (or LANDFALL_MANIFESTS): this version reads its resources from a folder, \
-                 not from an API server; mount them as files, for example from a ConfigMap"
+                "--manifests DIR is missing (or LANDFALL_MANIFESTS): this command reads its resources from a folder; mount \
+                 them as files, for example from a ConfigMap, or let `landfall serve --kubernetes` read them from an API server"
                     .to_owned(),
             )
         })?;

@@ -69,7 +69,7 @@ impl Program {
                 .arg(enable_webhook()),
             Self::Webhook => command
                 .about(
-                    "Receive deliveries as Argo CD Image Updater's webhook server does, with its flags and variables.",
+                    "Receive deliveries as Argo CD Image Updater's webhook server does, with its flags and variables",
                 )
                 .mut_arg("webhook_port", |port| port.default_value("8080")),
         };
