@@ -43,8 +43,13 @@ struct Group {
     targets: Vec<Arc<Target>>,
 }
 
-/// Groups by repository and by the texts of the wishes for it.
-type Grouping = HashMap<Arc<Repository>, BTreeMap<Vec<Arc<str>>, Group>>;
+/// What one target wishes of one repository: each wish with the text that tells it from others.
+#[derive(Debug)]
+struct Wished {
+    repository: Arc<Repository>,
+    wishes: Vec<(Arc<str>, Arc<Filter>)>,
+    target: Arc<Target>,
+}
 
 /// Builds an [`Index`].
 #[derive(Debug, Default)]
@@ -52,8 +57,7 @@ pub struct IndexBuilder {
     patterns: Patterns,
     compiled: HashMap<Arc<str>, Arc<Filter>>,
     wishes: Wishes,
-    /// By project; `None` is everywhere.
-    groups: HashMap<Option<String>, Grouping>,
+    wished: Vec<Wished>,
     waiting: Waiting,
     selectable: Selectable,
     subscriptions: usize,
@@ -92,24 +96,12 @@ impl IndexBuilder {
             let wish = self.compiled(&subscription.source);
             wishes.entry(repository).or_default().push(wish);
         }
-        for (repository, wishes) in wishes {
-            let repository = Arc::new(repository);
-            let (texts, filters): (Vec<_>, Vec<_>) = wishes.into_iter().unzip();
-            for scope in [None, Some(target.project().to_owned())] {
-                self.groups
-                    .entry(scope)
-                    .or_default()
-                    .entry(repository.clone())
-                    .or_default()
-                    .entry(texts.clone())
-                    .or_insert_with(|| Group {
-                        filters: filters.clone(),
-                        targets: Vec::new(),
-                    })
-                    .targets
-                    .push(target.clone());
-            }
-        }
+        self.wished
+            .extend(wishes.into_iter().map(|(repository, wishes)| Wished {
+                repository: Arc::new(repository),
+                wishes,
+                target: target.clone(),
+            }));
     }
 
     /// The filter of a subscription, with the text that tells it from others.
@@ -139,23 +131,28 @@ impl IndexBuilder {
 
     /// The index of all that was added.
     pub fn build(mut self) -> Index {
-        let everywhere = self.groups.remove(&None).unwrap_or_default().into_iter();
-        let everywhere: Groups = everywhere
-            .map(|(repository, groups)| (repository, groups.into_values().collect()))
-            .collect();
-        // Whoever is in a project is everywhere, so as many are the same.
-        let of_project = |(repository, groups): (Arc<Repository>, BTreeMap<_, Group>)| {
-            let all = everywhere.get_key_value(&repository);
-            match all.filter(|(_, all)| targets(all.iter()) == targets(groups.values())) {
-                Some((repository, all)) => (repository.clone(), all.clone()),
-                None => (repository, groups.into_values().collect()),
+        // Sorted and cut into pieces: a map of maps for each repository would take much more than what comes of it. Those with
+        // the same wishes stay in the order in which they were added.
+        self.wished.sort_by(|one, other| {
+            let repositories = one.repository.cmp(&other.repository);
+            repositories.then_with(|| one.texts().cmp(other.texts()))
+        });
+        let (mut everywhere, mut by_project) = (Groups::new(), HashMap::<String, Groups>::new());
+        for of_repository in self.wished.chunk_by(|one, other| one.repository == other.repository) {
+            let repository = &of_repository[0].repository;
+            let mut in_projects: BTreeMap<&str, Vec<&Wished>> = BTreeMap::new();
+            for wished in of_repository {
+                in_projects.entry(wished.target.project()).or_default().push(wished);
             }
-        };
-        let by_project = self
-            .groups
-            .into_iter()
-            .filter_map(|(scope, groups)| Some((scope?, groups.into_iter().map(of_project).collect())))
-            .collect();
+            let all = groups(&of_repository.iter().collect::<Vec<_>>());
+            let is_only_one = in_projects.len() == 1;
+            for (project, wished) in in_projects {
+                let groups = if is_only_one { all.clone() } else { groups(&wished) };
+                let of_project = by_project.entry(project.to_owned()).or_default();
+                of_project.insert(repository.clone(), groups);
+            }
+            everywhere.insert(repository.clone(), all);
+        }
         self.selectable.arrange();
         Index {
             everywhere,
@@ -167,9 +164,20 @@ impl IndexBuilder {
     }
 }
 
-/// How many targets there are in groups; none is in two of them.
-fn targets<'a>(groups: impl Iterator<Item = &'a Group>) -> usize {
-    groups.map(|group| group.targets.len()).sum()
+impl Wished {
+    fn texts(&self) -> impl Iterator<Item = &str> {
+        self.wishes.iter().map(|(text, _)| text.as_ref())
+    }
+}
+
+/// Groups of those whose wishes are the same, who stand side by side.
+fn groups(wished: &[&Wished]) -> Arc<[Group]> {
+    let alike = wished.chunk_by(|one, other| one.texts().eq(other.texts()));
+    let group = |alike: &[&Wished]| Group {
+        filters: alike[0].wishes.iter().map(|(_, filter)| filter.clone()).collect(),
+        targets: alike.iter().map(|wished| wished.target.clone()).collect(),
+    };
+    alike.map(group).collect()
 }
 
 /// The repository that a subscription names, in canonical form. Charts in a registry share their normal form with images,
