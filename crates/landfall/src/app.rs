@@ -72,7 +72,16 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let base_url = match config.base_url {
         Some(base_url) => base_url,
-        None => base_url(listener.as_ref(), tls.is_some())?,
+        None => {
+            let url = base_url(listener.as_ref(), tls.is_some())?;
+            let is_everywhere = |bound: &Bound| bound.address.ip().is_unspecified();
+            if listener.as_ref().is_some_and(is_everywhere) {
+                tracing::warn!(
+                    "no sender can use the URLs of receivers by path: say by --base-url where senders reach this server"
+                );
+            }
+            url
+        }
     };
     let live = Arc::new(ArcSwap::from_pointee(Live::default()));
     let metrics = Metrics::default();

@@ -60,8 +60,8 @@ pub enum Taken {
     Ignored { id: EntryId, reason: String },
     /// It came to a generic receiver, and so much became of each action.
     Evaluated(Answers),
-    /// It cannot be read; a record was kept if that was possible.
-    Malformed(Malformed),
+    /// It cannot be read; a record was kept if that was possible, and then it has an id.
+    Malformed { id: Option<EntryId>, problem: Malformed },
     /// It is not on the disk. The sender is to try again.
     Unavailable,
 }
@@ -98,10 +98,12 @@ impl Intake {
             .keep(self.new_entry(delivery, reach, peer, contents), targets)
             .await;
         match (accepted, read) {
-            (Ok(_), Err(malformed)) => Taken::Malformed(malformed),
-            (Err(error), Err(malformed)) => {
+            (Ok(Acceptance::New(id) | Acceptance::Duplicate { id, .. } | Acceptance::Recorded(id)), Err(problem)) => {
+                Taken::Malformed { id: Some(id), problem }
+            }
+            (Err(error), Err(problem)) => {
                 tracing::warn!(%error, "no record was kept of a malformed delivery");
-                Taken::Malformed(malformed)
+                Taken::Malformed { id: None, problem }
             }
             (Err(error), Ok(_)) => {
                 tracing::error!(%error, "a delivery was refused; its sender is asked to try again");

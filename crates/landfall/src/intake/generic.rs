@@ -132,7 +132,7 @@ impl Intake {
             Taken::Accepted { id, .. } => (Some(id), "accepted"),
             Taken::Duplicate { id, .. } => (Some(id), "duplicate"),
             Taken::Ignored { id, .. } => (Some(id), "ignored"),
-            Taken::Malformed(_) => (None, "malformed"),
+            Taken::Malformed { id, .. } => (id, "malformed"),
             other => return other,
         };
         Taken::Evaluated(Answers { id, outcome, results })

@@ -79,6 +79,7 @@ impl Answer {
                 Some(*id)
             }
             Self::Taken(Taken::Evaluated(answers)) => answers.id,
+            Self::Taken(Taken::Malformed { id, .. }) => *id,
             _ => None,
         }
     }
@@ -90,7 +91,7 @@ impl Answer {
             Self::Taken(Taken::Duplicate { .. }) => "duplicate",
             Self::Taken(Taken::Ignored { .. }) => "ignored",
             Self::Taken(Taken::Evaluated(answers)) => answers.outcome,
-            Self::Taken(Taken::Malformed(_)) => "malformed",
+            Self::Taken(Taken::Malformed { .. }) => "malformed",
             Self::Taken(Taken::Unavailable) => "unavailable",
             Self::Greeted(_) => "greeted",
             Self::Unknown => "unknown",
@@ -113,7 +114,7 @@ impl Answer {
             Self::Taken(Taken::Evaluated(_)) => StatusCode::OK,
             Self::Taken(Taken::Accepted { .. } | Taken::Duplicate { .. } | Taken::Ignored { .. })
             | Self::Greeted(_) => StatusCode::OK,
-            Self::Taken(Taken::Malformed(_)) | Self::NoSuchType(_) | Self::Broken => StatusCode::BAD_REQUEST,
+            Self::Taken(Taken::Malformed { .. }) | Self::NoSuchType(_) | Self::Broken => StatusCode::BAD_REQUEST,
             Self::Taken(Taken::Unavailable) | Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unknown => StatusCode::NOT_FOUND,
             Self::Rejected => StatusCode::UNAUTHORIZED,
@@ -130,10 +131,10 @@ impl Answer {
             Self::Greeted(_) | Self::Taken(Taken::Evaluated(_)) => String::new(),
             Self::Taken(Taken::Duplicate { of, .. }) => format!("Webhook received before, as delivery {of}"),
             Self::Taken(Taken::Ignored { reason, .. }) => format!("Webhook ignored: {reason}"),
-            Self::Taken(Taken::Malformed(Malformed::Payload(problem))) => {
-                format!("failed to parse webhook payload: {problem}")
-            }
-            Self::Taken(Taken::Malformed(other)) => other.to_string(),
+            Self::Taken(Taken::Malformed { problem, .. }) => match problem {
+                Malformed::Payload(problem) => format!("failed to parse webhook payload: {problem}"),
+                other => other.to_string(),
+            },
             Self::Taken(Taken::Unavailable) => "the webhook could not be stored; try again".to_owned(),
             Self::Busy => "too many requests at once; try again".to_owned(),
             Self::Unknown => "not found".to_owned(),
@@ -162,7 +163,7 @@ fn json(status: StatusCode, answer: &Answer) -> Response<Body> {
         }
         Answer::Taken(Taken::Duplicate { of, .. }) => Said::Msg(format!("duplicate of delivery {of}")),
         Answer::Taken(Taken::Ignored { reason, .. }) => Said::Msg(format!("ignored: {reason}")),
-        Answer::Taken(Taken::Malformed(problem)) => Said::Error(format!("invalid request body: {problem}")),
+        Answer::Taken(Taken::Malformed { problem, .. }) => Said::Error(format!("invalid request body: {problem}")),
         Answer::Unknown => return respond(status, "application/json", "{}\n".to_owned()),
         Answer::TooLarge(limit) => Said::Error(format!("content exceeds limit of {limit} bytes")),
         other => Said::Error(other.words()),

@@ -45,9 +45,10 @@ impl Door {
                 tracing::info!(webhook_remote = %peer, sender, outcome = answer.outcome(), "a request proved nothing");
             }
             Answer::Taken(taken) => {
-                if let Taken::Malformed(problem) = taken {
+                if let Taken::Malformed { id, problem } = taken {
+                    let delivery = id.map(tracing::field::display);
                     let sender = sender.map(tracing::field::display);
-                    tracing::warn!(webhook_remote = %peer, sender, %problem, "a delivery cannot be read");
+                    tracing::warn!(delivery, webhook_remote = %peer, sender, %problem, "a delivery cannot be read");
                 }
                 if let Some(sender) = sender {
                     self.watch.senders.heard(sender);

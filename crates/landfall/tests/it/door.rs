@@ -389,6 +389,25 @@ fn who_is_not_expected_is_refused() {
     door.works();
 }
 
+/// What proved itself and cannot be read is kept, so that its sender and we speak of the same.
+#[test]
+fn what_cannot_be_read_has_an_id() {
+    let door = Door::open();
+    let response = door.send(&by_type().body("{"));
+    assert_eq!(response.status, 400, "{}", response.text());
+    let id = response.header("x-landfall-delivery").unwrap();
+    let shown = door
+        .landfall
+        .cli_json(&["deliveries", "show", id, "-o", "json"])
+        .unwrap();
+    assert_eq!(shown["verdict"], "malformed", "{shown:#}");
+    let log = fs::read_to_string(door.landfall.log()).unwrap();
+    assert!(
+        log.contains(&format!("a delivery cannot be read delivery={id}")),
+        "{log}"
+    );
+}
+
 #[test]
 fn without_secrets_there_are_no_types() {
     let folder = tempfile::tempdir().unwrap();
