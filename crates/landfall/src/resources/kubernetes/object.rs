@@ -20,7 +20,7 @@ use crate::resources::{Loaded, Origin, Problem, ProblemKind};
 /// An object of any kind. `S` is what is made of its status, which may be nothing: those of Warehouses are large.
 #[derive(Clone, Deserialize)]
 pub(super) struct Object<S> {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "without_history")]
     pub metadata: ObjectMeta,
     #[serde(default)]
     spec: Option<Value>,
@@ -30,6 +30,32 @@ pub(super) struct Object<S> {
     secret_type: Option<Value>,
     #[serde(default = "none")]
     pub status: Option<S>,
+}
+
+/// What is read of an object's metadata. Who has changed which field, which is most of them, is not even made a value of.
+fn without_history<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Metadata {
+        name: Option<String>,
+        namespace: Option<String>,
+        labels: Option<BTreeMap<String, String>>,
+        annotations: Option<BTreeMap<String, String>>,
+        generation: Option<i64>,
+        uid: Option<String>,
+        resource_version: Option<String>,
+    }
+    let read = Metadata::deserialize(deserializer)?;
+    Ok(ObjectMeta {
+        name: read.name,
+        namespace: read.namespace,
+        labels: read.labels,
+        annotations: read.annotations,
+        generation: read.generation,
+        uid: read.uid,
+        resource_version: read.resource_version,
+        ..ObjectMeta::default()
+    })
 }
 
 fn none<S>() -> Option<S> {
