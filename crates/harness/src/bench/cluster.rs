@@ -51,17 +51,21 @@ impl Cluster {
     /// [`shared`] ones as well: to each of these sizes, as many as it says.
     pub fn fill(&mut self, count: usize, sizes: &[usize]) -> Result<()> {
         let first = self.made;
-        spread(&mut self.connections, count - first, |connection, number| {
-            let number = first + number;
-            let shared = sizes.iter().filter(|size| number < **size).map(|size| shared(*size));
-            let subscriptions: String = std::iter::once(own(number))
-                .chain(shared)
-                .map(|repository| manifests::image_subscription(&repository, "constraint: ^1.0.0"))
-                .collect();
-            let warehouse = manifests::warehouse(&name(number), PROJECT, "5m0s", &subscriptions);
-            connection.change("POST", &warehouses(), "application/yaml", &warehouse)
-        })?;
-        self.made = count;
+        spread(
+            &mut self.connections,
+            count.saturating_sub(first),
+            |connection, number| {
+                let number = first + number;
+                let shared = sizes.iter().filter(|size| number < **size).map(|size| shared(*size));
+                let subscriptions: String = std::iter::once(own(number))
+                    .chain(shared)
+                    .map(|repository| manifests::image_subscription(&repository, "constraint: ^1.0.0"))
+                    .collect();
+                let warehouse = manifests::warehouse(&name(number), PROJECT, "5m0s", &subscriptions);
+                connection.change("POST", &warehouses(), "application/yaml", &warehouse)
+            },
+        )?;
+        self.made = count.max(first);
         Ok(())
     }
 

@@ -159,14 +159,17 @@ impl Bench<'_> {
                 posted.own(&landfall, &mut connections, WARM_UP.min(sizes.warehouses))
             })?;
             landfall.quiet()?;
+            // Those that nobody used for a while are closed.
+            let mut connections = connect(&landfall)?;
             let before = processor_time(landfall.id())?;
             let delivering = timed(&effects, sizes.warehouses, || {
                 posted.own(&landfall, &mut connections, sizes.warehouses)
             })?;
             let used = processor_time(landfall.id())?.saturating_sub(before);
             landfall.quiet()?;
+            let mut connection = dial(&landfall.host)?;
             let one = timed(&effects, sizes.most(), || {
-                posted.one(&landfall, &mut connections[0], sizes.most()).map(drop)
+                posted.one(&landfall, &mut connection, sizes.most()).map(drop)
             })?;
             landfall.quiet()?;
             seen.resident.push(megabytes(landfall.resident()?));
@@ -187,12 +190,12 @@ impl Bench<'_> {
     fn answers(&self, cluster: &Cluster, sizes: Sizes, report: &mut Report) -> Result<()> {
         let landfall = self.start(cluster, "data")?;
         let mut posted = Posted { number: 1_000_000 };
-        let mut connections = connect(&landfall)?;
         for fan_out in sizes.fan_outs {
             landfall.quiet()?;
+            let mut connection = dial(&landfall.host)?;
             let mut waits = Vec::new();
             for _ in 0..sizes.answers {
-                let wait = posted.one(&landfall, &mut connections[0], fan_out)?;
+                let wait = posted.one(&landfall, &mut connection, fan_out)?;
                 waits.push(wait.as_secs_f64() * 1e3);
                 thread::sleep(PAUSE);
             }
