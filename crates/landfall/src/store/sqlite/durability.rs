@@ -1,12 +1,13 @@
-//! Brings commits to the disk and then has them answered, on a thread of its own: while one sync is on its way, the writer
-//! prepares the next commit.
+//! Brings commits to the disk and then has them answered. Where a sync takes long, a thread of its own waits for it, and the writer
+//! prepares the next commit meanwhile.
 
 use std::fs::File;
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use tokio::sync::mpsc::UnboundedSender;
@@ -14,13 +15,32 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::StoreError;
 use super::writer::{Jobs, Outcomes};
 
+/// A sync that takes longer, on average, is worth a thread that waits for it. With a quicker one, the writer does better to wait
+/// by itself: more writes share the commit after, and nobody has to be woken.
+const SLOW: Duration = Duration::from_micros(400);
+/// How many syncs the average is over, roughly.
+const AVERAGED: u64 = 8;
+
 /// Syncs what is committed, in the order in which it was.
 pub(super) struct Syncer {
+    shared: Arc<Shared>,
+    /// To the thread that waits for slow syncs.
     commits: SyncSender<Jobs>,
+}
+
+struct Shared {
+    /// Returns when the whole log is on the disk.
+    sync: Mutex<Sync>,
     /// A sync has failed. What was committed since the last one that did not may be on the disk or not, and a later sync that
     /// succeeds proves nothing of it: the system reports a page that could not be written once.
-    in_doubt: Arc<AtomicBool>,
+    in_doubt: AtomicBool,
+    /// How long a sync takes, in nanoseconds.
+    average: AtomicU64,
+    file: Arc<str>,
+    done: UnboundedSender<Outcomes>,
 }
+
+type Sync = Box<dyn FnMut() -> io::Result<()> + Send>;
 
 /// The write-ahead log of a database that has one already. SQLite keeps it, under this name, for as long as a connection is
 /// open.
@@ -31,29 +51,42 @@ pub(super) fn log_of(connection: &Connection) -> io::Result<File> {
 impl Syncer {
     /// Starts the thread. `sync` returns when the whole log is on the disk.
     pub(super) fn start(
-        mut sync: impl FnMut() -> io::Result<()> + Send + 'static,
+        sync: impl FnMut() -> io::Result<()> + Send + 'static,
         file: Arc<str>,
         done: UnboundedSender<Outcomes>,
     ) -> io::Result<Self> {
-        // The writer hands a commit over when the sync of the one before has ended. Meanwhile more writes gather for the next.
+        let shared = Arc::new(Shared {
+            sync: Mutex::new(Box::new(sync)),
+            in_doubt: AtomicBool::new(false),
+            // Until more is known of the disk, it is a slow one.
+            average: AtomicU64::new(nanoseconds(10 * SLOW)),
+            file,
+            done,
+        });
+        // A commit is handed over when the sync of the one before has ended. Meanwhile more writes gather for the next.
         let (commits, committed) = sync_channel(0);
-        let in_doubt = Arc::new(AtomicBool::new(false));
-        let doubt = in_doubt.clone();
-        let work = move || serve(&committed, &mut sync, &file, &doubt, &done);
+        let work = {
+            let shared = shared.clone();
+            move || committed.into_iter().for_each(|jobs| shared.finish(jobs))
+        };
         thread::Builder::new().name("journal-sync".to_owned()).spawn(work)?;
-        Ok(Self { commits, in_doubt })
+        Ok(Self { shared, commits })
     }
 
-    /// Has writes answered once their commit is on the disk. Where nobody syncs any more, they are never answered, and whoever
-    /// waits learns that.
+    /// Has writes answered once their commit is on the disk.
     pub(super) fn take(&self, jobs: Jobs) {
-        let _ = self.commits.send(jobs);
+        if self.shared.average.load(Ordering::Relaxed) < nanoseconds(SLOW) {
+            self.shared.finish(jobs);
+        } else {
+            // The thread lives as long as this; if it did not, whoever waits would learn that nobody answers.
+            let _ = self.commits.send(jobs);
+        }
     }
 
     /// Ends a doubt about what is on the disk before anything more is written: all that is in the log goes into the database,
     /// which is synced, and the log begins anew. While that cannot be done, nothing is written.
     pub(super) fn settle(&self, connection: &Connection) -> Result<(), String> {
-        if !self.in_doubt.load(Ordering::Acquire) {
+        if !self.shared.in_doubt.load(Ordering::Acquire) {
             return Ok(());
         }
         let busy: bool = connection
@@ -62,31 +95,38 @@ impl Syncer {
         if busy {
             return Err("what could not be synced is still being read".to_owned());
         }
-        self.in_doubt.store(false, Ordering::Release);
+        self.shared.in_doubt.store(false, Ordering::Release);
         Ok(())
     }
 }
 
-fn serve(
-    committed: &Receiver<Jobs>,
-    sync: &mut impl FnMut() -> io::Result<()>,
-    file: &Arc<str>,
-    in_doubt: &AtomicBool,
-    done: &UnboundedSender<Outcomes>,
-) {
-    while let Ok(jobs) = committed.recv() {
-        let outcome = match in_doubt.load(Ordering::Acquire) {
-            true => Err("a commit before this one could not be synced".to_owned()),
-            false => sync().map_err(|error| {
-                in_doubt.store(true, Ordering::Release);
-                format!("its log cannot be synced: {error}")
-            }),
-        };
-        let outcome = outcome.map_err(|problem| StoreError::Unavailable {
-            file: file.to_string(),
+impl Shared {
+    fn finish(&self, jobs: Jobs) {
+        let outcome = self.sync().map_err(|problem| StoreError::Unavailable {
+            file: self.file.to_string(),
             problem,
         });
         // Where the runtime is gone, so is everybody who waited.
-        let _ = done.send((jobs, outcome));
+        let _ = self.done.send((jobs, outcome));
     }
+
+    fn sync(&self) -> Result<(), String> {
+        let mut sync = self.sync.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.in_doubt.load(Ordering::Acquire) {
+            return Err("a commit before this one could not be synced".to_owned());
+        }
+        let began = Instant::now();
+        sync().map_err(|error| {
+            self.in_doubt.store(true, Ordering::Release);
+            format!("its log cannot be synced: {error}")
+        })?;
+        let (average, took) = (self.average.load(Ordering::Relaxed), nanoseconds(began.elapsed()));
+        let average = average - average / AVERAGED + took / AVERAGED;
+        self.average.store(average, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
