@@ -154,11 +154,10 @@ impl Store {
         window: Duration,
         arrived: impl FnOnce() + Send + 'static,
     ) -> Result<Acceptance, StoreError> {
-        let headers = json(&entry.headers);
-        let reach = json(&entry.reach);
         let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
         let to_be_followed_up = matches!(entry.contents, Recorded::Events(_) | Recorded::Matched(..));
-        let write = move |writing: &mut Writing<'_>| insert(writing, &entry, &headers, &reach, window);
+        let row = NewRow::from(entry);
+        let write = move |writing: &mut Writing<'_>| insert(writing, &row, window);
         self.write_then(write, move |acceptance| {
             if to_be_followed_up && matches!(acceptance, Acceptance::New(_)) {
                 arrived();
@@ -288,79 +287,153 @@ pub(super) fn last_id(connection: &Connection) -> rusqlite::Result<EntryId> {
     Ok(EntryId::from_i64(last.unwrap_or_default()))
 }
 
-fn insert(
-    writing: &mut Writing<'_>,
-    entry: &NewEntry,
-    headers: &str,
-    reach: &str,
-    window: i64,
-) -> rusqlite::Result<Acceptance> {
-    let connection = writing.connection;
-    let received = entry.received.as_millisecond();
-    writing.recent.prepare(connection, received.saturating_sub(window))?;
-    let (mut fresh, mut known) = (Vec::new(), None);
-    let (verdict, reason) = match &entry.contents {
-        Recorded::Ignored(reason) => (Verdict::Ignored, reason.clone()),
-        Recorded::Malformed(reason) => (Verdict::Malformed, reason.clone()),
-        contents => {
-            for report in contents.reports() {
-                match known_since(writing, report.key, received, window)? {
-                    Some(id) => known = Some(id),
-                    None => fresh.push(report),
-                }
+/// An entry as it is written, as far as that is known before. Whoever brings it makes its texts, and gives the memory back that
+/// those were made from: what one thread takes and another one gives back costs both more.
+struct NewRow {
+    received: Timestamp,
+    sender: &'static str,
+    receiver: String,
+    reach: String,
+    peer: String,
+    headers: String,
+    body: Vec<u8>,
+    secret: Option<SecretAge>,
+    pace: Option<Pace>,
+    /// Each event with its JSON.
+    reports: Vec<(DedupeKey, String)>,
+    follows: Follows,
+}
+
+/// What follows from an entry, unless it is a repetition.
+enum Follows {
+    /// Nothing: that is its verdict, and why.
+    Verdict(Verdict, String),
+    /// It is to be matched.
+    Matching,
+    /// It is matched: nobody wants it.
+    Nobody,
+    /// It is matched, with its explanations and the work that follows.
+    Work(String, Vec<(Target, Vec<Hint>)>),
+}
+
+impl From<NewEntry> for NewRow {
+    fn from(entry: NewEntry) -> Self {
+        let NewEntry {
+            received,
+            sender,
+            receiver,
+            reach,
+            peer,
+            headers,
+            body,
+            contents,
+            secret,
+            pace,
+        } = entry;
+        let (reports, follows) = match contents {
+            Recorded::Events(reports) => (reports, Follows::Matching),
+            Recorded::Unsubscribed(reports) => (reports, Follows::Nobody),
+            Recorded::Matched(report, Found { explanations, work }) => {
+                (vec![report], Follows::Work(json(&explanations), work))
             }
-            match known {
-                Some(of) if fresh.is_empty() => (Verdict::Duplicate, format!("a repetition of {of}")),
-                Some(of) => (
-                    Verdict::Accepted,
-                    format!("some of its events are a repetition of {of}"),
-                ),
-                None => (Verdict::Accepted, String::new()),
-            }
+            Recorded::Ignored(reason) => (Vec::new(), Follows::Verdict(Verdict::Ignored, reason)),
+            Recorded::Malformed(reason) => (Vec::new(), Follows::Verdict(Verdict::Malformed, reason)),
+        };
+        Self {
+            received,
+            sender,
+            receiver,
+            reach: json(&reach),
+            peer,
+            headers: json(&headers),
+            body,
+            secret,
+            pace,
+            reports: reports
+                .into_iter()
+                .map(|NewReport { key, event }| (key, json(&event)))
+                .collect(),
+            follows,
         }
+    }
+}
+
+impl Follows {
+    /// The explanations of `fresh` events, where they are matched already.
+    fn explanations(&self, fresh: usize) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Nobody => Some(Cow::Owned(json(&vec![Explanation::default(); fresh]))),
+            Self::Work(explanations, _) => Some(Cow::Borrowed(explanations)),
+            Self::Verdict(..) | Self::Matching => None,
+        }
+    }
+}
+
+fn insert(writing: &mut Writing<'_>, row: &NewRow, window: i64) -> rusqlite::Result<Acceptance> {
+    let connection = writing.connection;
+    let received = row.received.as_millisecond();
+    writing.recent.prepare(connection, received.saturating_sub(window))?;
+    let (mut fresh, mut known) = (Vec::with_capacity(row.reports.len()), None);
+    for (key, event) in &row.reports {
+        match known_since(writing, *key, received, window)? {
+            Some(id) => known = Some(id),
+            None => fresh.push((key, event.as_str())),
+        }
+    }
+    let (verdict, reason) = match (&row.follows, known) {
+        (Follows::Verdict(verdict, reason), _) => (*verdict, Cow::Borrowed(reason.as_str())),
+        (_, Some(of)) if fresh.is_empty() => (Verdict::Duplicate, Cow::Owned(format!("a repetition of {of}"))),
+        (_, Some(of)) => (
+            Verdict::Accepted,
+            Cow::Owned(format!("some of its events are a repetition of {of}")),
+        ),
+        (_, None) => (Verdict::Accepted, Cow::Borrowed("")),
     };
-    let id = writing.ids.next(entry.received);
-    let events: Vec<&Event> = fresh.iter().map(|report| &report.event).collect();
-    let keys: Vec<u8> = fresh.iter().flat_map(|report| report.key.digest).collect();
-    let found = Some(entry.contents.found(fresh.len())).filter(|_| verdict == Verdict::Accepted);
-    let found = found.flatten();
+    let id = writing.ids.next(row.received);
+    let keys: Vec<u8> = fresh.iter().flat_map(|(key, _)| key.digest).collect();
+    let explanations = match verdict {
+        Verdict::Accepted => row.follows.explanations(fresh.len()),
+        Verdict::Ignored | Verdict::Duplicate | Verdict::Malformed => None,
+    };
     let duplicate_of = known.filter(|_| verdict == Verdict::Duplicate);
-    let slot = match entry.pace {
-        Some(pace) if verdict == Verdict::Accepted && found.is_none() => {
-            next_slot(connection, pace, entry.received)?.as_millisecond()
+    let slot = match row.pace {
+        Some(pace) if verdict == Verdict::Accepted && explanations.is_none() => {
+            next_slot(connection, pace, row.received)?.as_millisecond()
         }
         _ => 0,
     };
     writing.insertion.execute(params![
         id.as_i64(),
         received,
-        entry.sender,
-        entry.receiver,
-        reach,
-        entry.peer,
-        headers,
-        entry.body,
+        row.sender,
+        row.receiver,
+        row.reach,
+        row.peer,
+        row.headers,
+        row.body,
         verdict.as_str(),
         reason,
         duplicate_of.map(EntryId::as_i64),
-        json(&events),
+        list(fresh.iter().map(|(_, event)| *event)),
         keys,
-        found.as_ref().map(|_| received),
-        found.as_ref().map(|found| json(&found.explanations)),
+        explanations.as_ref().map(|_| received),
+        explanations,
         slot,
-        entry.secret.map(SecretAge::as_str),
+        row.secret.map(SecretAge::as_str),
     ])?;
-    for (target, hints) in found.iter().flat_map(|found| &found.work) {
-        super::work::insert(connection, id, target, hints, entry.received)?;
+    if let (Verdict::Accepted, Follows::Work(_, work)) = (verdict, &row.follows) {
+        for (target, hints) in work {
+            super::work::insert(connection, id, target, hints, row.received)?;
+        }
     }
-    for report in &fresh {
+    for (key, _) in &fresh {
         let brought = Brought {
             entry: id.as_i64(),
             at: received,
         };
-        match report.key.lasts {
-            Lasting::Window => writing.recent.note(report.key.digest, brought),
-            Lasting::Always => remember(connection, report.key.digest, brought)?,
+        match key.lasts {
+            Lasting::Window => writing.recent.note(key.digest, brought),
+            Lasting::Always => remember(connection, key.digest, brought)?,
         }
     }
     Ok(match (verdict, duplicate_of) {
@@ -370,26 +443,18 @@ fn insert(
     })
 }
 
-impl Recorded {
-    fn reports(&self) -> &[NewReport] {
-        match self {
-            Self::Events(reports) | Self::Unsubscribed(reports) => reports,
-            Self::Matched(report, _) => std::slice::from_ref(report),
-            Self::Ignored(_) | Self::Malformed(_) => &[],
+/// A list of what is JSON already.
+fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
+    let mut list = String::with_capacity(512);
+    list.push('[');
+    for item in items {
+        if list.len() > 1 {
+            list.push(',');
         }
+        list.push_str(item);
     }
-
-    /// What matching finds for `fresh` events of these, where that is known.
-    fn found(&self, fresh: usize) -> Option<Cow<'_, Found>> {
-        match self {
-            Self::Matched(_, found) => Some(Cow::Borrowed(found)),
-            Self::Unsubscribed(_) => Some(Cow::Owned(Found {
-                explanations: vec![Explanation::default(); fresh],
-                work: Vec::new(),
-            })),
-            Self::Events(_) | Self::Ignored(_) | Self::Malformed(_) => None,
-        }
-    }
+    list.push(']');
+    list
 }
 
 /// The entry that brought the same event before, if that still counts. An entry that was given up does not count: whoever
