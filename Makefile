@@ -143,8 +143,10 @@ nginx: ## Fetch nginx's package and unpack it below target, unless there is one;
 	$(NGINX) -v >/dev/null 2>&1 || \
 	  { echo "==> nginx does not run; install it, or set NGINX to its path:" >&2; $(NGINX) -v; exit 1; }
 
-bench: deps nginx kubernetes build ## Measure, and print ratios.
-	@$(CARGO) run --release --locked -p landfall-harness --bin bench
+bench: deps nginx kubernetes ## Measure what ships (profile dist), and print ratios.
+	@echo "==> building as for a release (ten minutes or more the first time)"
+	@$(CARGO) build --profile dist --locked -p landfall -p landfall-harness --bin landfall --bin bench
+	@$(TARGET)/dist/bench
 
 torture: deps ## Kill landfall 1,000 times in the middle of its work and look for what is lost.
 	@LANDFALL_KILLS=1000 $(CARGO) test --release --locked -p landfall --test it kill -- --nocapture

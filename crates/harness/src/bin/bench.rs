@@ -1,4 +1,4 @@
-//! Measures landfall's release binary and the core's matcher, each against something measured in the same run, and prints the
+//! Measures landfall's binary as it ships and the core's matcher, each against something measured in the same run, and prints the
 //! ratios; what is measured is in `benches/README.md`. It decides nothing about landfall.
 
 use std::path::PathBuf;
@@ -77,7 +77,7 @@ fn main() -> Result<ExitCode> {
     };
     if !arguments.binary.is_file() {
         bail!(
-            "{} does not exist: cargo build --release -p landfall",
+            "{} does not exist: cargo build --profile dist -p landfall",
             arguments.binary.display()
         );
     }
