@@ -47,9 +47,16 @@ impl Cluster {
         })
     }
 
+    /// Connects anew: the API server closes connections that nobody used for a minute and a half.
+    pub fn connect(&mut self) -> Result<()> {
+        self.connections = self.api.connect_all(CONNECTIONS)?;
+        Ok(())
+    }
+
     /// Makes Warehouses until there are so many. Each subscribes to a repository of its own, and the first of them to
     /// [`shared`] ones as well: to each of these sizes, as many as it says.
     pub fn fill(&mut self, count: usize, sizes: &[usize]) -> Result<()> {
+        self.connect()?;
         let first = self.made;
         spread(
             &mut self.connections,
@@ -82,6 +89,7 @@ impl Cluster {
 
     /// Writes the status of every Warehouse, as large as those are that whoever discovers writes. Returns the bytes of one.
     pub fn enlarge(&mut self) -> Result<usize> {
+        self.connect()?;
         let status = json!({ "status": status() }).to_string();
         spread(&mut self.connections, self.made, |connection, number| {
             let path = format!("{}/{}/status", warehouses(), name(number));

@@ -151,6 +151,7 @@ impl Bench<'_> {
         let mut posted = Posted::default();
         cluster.patch(WARM_UP.min(sizes.warehouses))?;
         for _ in 0..sizes.rounds {
+            cluster.connect()?;
             let patching = timed(&effects, sizes.warehouses, || cluster.patch(sizes.warehouses))?;
             let as_many = timed(&effects, sizes.most(), || cluster.patch(sizes.most()))?;
             let landfall = self.start(cluster, "data")?;
