@@ -3,6 +3,8 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -46,6 +48,22 @@ type Sync = Box<dyn FnMut() -> io::Result<()> + Send>;
 /// open.
 pub(super) fn log_of(connection: &Connection) -> io::Result<File> {
     File::open(format!("{}-wal", connection.path().unwrap_or_default()))
+}
+
+/// Has the log on the disk, and makes sure that whoever opens the database by its name finds it: one that was deleted or replaced
+/// under a running process takes everything, and it is gone with the process.
+pub(super) fn synced_in_place(log: File, database: PathBuf) -> impl FnMut() -> io::Result<()> + Send + 'static {
+    let identity = |path: &Path| path.metadata().map(|file| (file.dev(), file.ino()));
+    let opened = identity(&database).ok();
+    move || {
+        log.sync_data()?;
+        match identity(&database).ok() {
+            Some(found) if Some(found) == opened => Ok(()),
+            _ => Err(io::Error::other(
+                "the file is not the one that was opened: it was deleted or replaced; put it back, or restart landfall",
+            )),
+        }
+    }
 }
 
 impl Syncer {

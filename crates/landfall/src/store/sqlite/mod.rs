@@ -50,7 +50,8 @@ const BUSY: std::time::Duration = std::time::Duration::from_millis(300);
 impl Store {
     /// Opens or makes the database in `folder`, and keeps the folder for this process. It is for a runtime's threads.
     pub fn open(folder: &Path) -> Result<Self, OpenError> {
-        Self::open_with(folder, |log| move || log.sync_data())
+        let path = folder.join("landfall.db");
+        Self::open_with(folder, |log| durability::synced_in_place(log, path))
     }
 
     /// The same, with another way to have the log on the disk.

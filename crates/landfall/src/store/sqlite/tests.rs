@@ -144,3 +144,20 @@ async fn the_log_is_emptied_and_begins_anew_while_everybody_writes() {
     // It would have everything in it that is in the database.
     assert!(size("landfall.db-wal") < size("landfall.db"));
 }
+
+/// Whoever deletes the database under a running process gets no 2xx for what would be gone with it.
+#[tokio::test]
+async fn a_database_that_was_deleted_takes_nothing_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    take(&store, Vec::new()).await.unwrap();
+    let (database, elsewhere) = (folder.path().join("landfall.db"), folder.path().join("elsewhere.db"));
+    std::fs::rename(&database, &elsewhere).unwrap();
+    for _ in 0..2 {
+        let problem = refusal(take(&store, Vec::new()).await);
+        assert!(problem.contains("it was deleted or replaced"), "{problem}");
+    }
+    assert!(store.check().await.is_err());
+    std::fs::rename(&elsewhere, &database).unwrap();
+    take(&store, Vec::new()).await.unwrap();
+}
