@@ -18,6 +18,8 @@ pub const HINTS_ANNOTATION: &str = "landfall.dev/refresh-hints";
 const STEPS: usize = 32;
 /// Hints of one step, at most; a step with more asks for everything.
 const HINTS: usize = 64;
+/// The longest value, in bytes: an API server takes 256 KiB of annotations, and all that keep a Warehouse in memory keep this.
+const SIZE: usize = 32 << 10;
 
 /// What the annotations of a target said, and which token was answered last.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,68 +64,90 @@ struct Step {
 /// The value of [`HINTS_ANNOTATION`] that goes with a new `token`, where the annotations said what was `seen`. No `pointers` ask
 /// for everything. Of Git repositories and charts nothing is handed over yet: nobody looks at them.
 pub fn hand_over(seen: Seen<'_>, token: &str, pointers: &[Pointer]) -> String {
-    let mut handover = match (seen.hints.and_then(parse), seen.token) {
-        // Everything was answered.
-        (_, token) if token.unwrap_or_default() == seen.handled => Handover {
-            after: seen.handled.to_owned(),
-            steps: Vec::new(),
-        },
-        (Some(mut before), Some(token)) => {
-            // Somebody else has asked since, and has not said for what.
-            if before.steps.last().is_none_or(|last| last.token != token) {
-                before.steps.push(Step {
-                    token: token.to_owned(),
-                    at: None,
-                });
-            }
-            before
-        }
-        (_, token) => Handover {
-            after: token.unwrap_or_default().to_owned(),
-            steps: Vec::new(),
-        },
+    let mut handover = Handover {
+        after: seen.handled.to_owned(),
+        steps: unanswered(seen),
     };
-    if let Some(answered) = handover.steps.iter().position(|step| step.token == seen.handled) {
-        handover.steps.drain(..=answered);
-        seen.handled.clone_into(&mut handover.after);
-    }
+    let all = |token: &str| Step {
+        token: token.to_owned(),
+        at: None,
+    };
     handover.steps.push(Step {
         token: token.to_owned(),
         at: points(pointers),
     });
+    // What there is no room for asks for everything. It keeps its place: the chain goes back to what was answered last.
     let excess = handover.steps.len().saturating_sub(STEPS);
-    if let Some(last) = handover.steps.drain(..excess).next_back() {
-        handover.after = last.token;
+    let last = handover.steps.drain(..excess).next_back();
+    if let Some(last) = last {
+        handover.steps.insert(0, all(&last.token));
     }
-    // Texts, lists and nothing else, which JSON can hold.
-    serde_json::to_string(&handover).unwrap_or_default()
+    let text = written(&handover);
+    if text.len() <= SIZE {
+        return text;
+    }
+    handover.steps = match handover.steps.as_slice() {
+        [.., before, _] => vec![all(&before.token), all(token)],
+        _ => vec![all(token)],
+    };
+    written(&handover)
 }
 
 /// What the annotations ask for.
 pub fn asked(seen: Seen<'_>) -> Asked {
-    let Some(token) = seen.token.filter(|token| *token != seen.handled) else {
+    let steps = unanswered(seen);
+    if steps.is_empty() {
         return Asked::Nothing;
-    };
-    let handed_over = seen.hints.and_then(parse);
-    let Some(handover) = handed_over.filter(|handover| handover.steps.last().is_some_and(|last| last.token == token))
-    else {
-        return Asked::Everything;
-    };
-    let unanswered = match handover.steps.iter().position(|step| step.token == seen.handled) {
-        Some(answered) => &handover.steps[answered + 1..],
-        None if handover.after == seen.handled => &handover.steps[..],
-        None => return Asked::Everything,
-    };
+    }
     let mut pointers: Vec<Pointer> = Vec::new();
-    for step in unanswered {
-        match &step.at {
+    for step in steps {
+        match step.at {
             None => return Asked::Everything,
-            Some(at) => pointers.extend(at.iter().cloned()),
+            Some(at) => pointers.extend(at),
         }
     }
     pointers.sort();
     pointers.dedup();
     Asked::At(pointers)
+}
+
+/// What was asked for since the last answer.
+///
+/// A token that was answered says nothing new; but whoever uses one again may have written it over another that was not
+/// answered. Then the chain still goes on from that answer, and what follows there counts, even if it was answered in between.
+fn unanswered(seen: Seen<'_>) -> Vec<Step> {
+    let chain = seen.hints.and_then(parse).and_then(|before| before.since(seen.handled));
+    let token = seen.token.filter(|token| *token != seen.handled);
+    match (chain, token) {
+        (Some(steps), None) => steps,
+        (None, None) => Vec::new(),
+        (Some(steps), Some(token)) if steps.last().is_some_and(|last| last.token == token) => steps,
+        // Somebody else has asked since, and has not said for what.
+        (chain, Some(token)) => {
+            let mut steps = chain.unwrap_or_default();
+            steps.push(Step {
+                token: token.to_owned(),
+                at: None,
+            });
+            steps
+        }
+    }
+}
+
+impl Handover {
+    /// The steps after that answer; none where nothing is known of it. A token that stands there twice is the earlier one.
+    fn since(mut self, handled: &str) -> Option<Vec<Step>> {
+        if self.after != handled {
+            let answered = self.steps.iter().position(|step| step.token == handled)?;
+            self.steps.drain(..=answered);
+        }
+        Some(self.steps)
+    }
+}
+
+fn written(handover: &Handover) -> String {
+    // Texts, lists and nothing else, which JSON can hold.
+    serde_json::to_string(handover).unwrap_or_default()
 }
 
 fn parse(text: &str) -> Option<Handover> {
@@ -254,6 +278,58 @@ mod tests {
             target.hints = Some(broken.to_owned());
             assert_eq!(target.asks(), Asked::Everything, "{broken:?}");
         }
+    }
+
+    /// A person who asks by the same token again may write it over a push that was not answered.
+    #[test]
+    fn a_token_that_is_used_again_hides_no_push() {
+        let mut target = Target {
+            token: Some("now".to_owned()),
+            handled: "now".to_owned(),
+            ..Target::default()
+        };
+        target.push("t1", &["1.0.0"]);
+        target.token = Some("now".to_owned());
+        assert_eq!(target.asks(), at(&["1.0.0"]));
+        target.push("t2", &["1.0.1"]);
+        assert_eq!(target.asks(), at(&["1.0.0", "1.0.1"]));
+        target.answer();
+        assert_eq!(target.asks(), Asked::Nothing);
+
+        target.token = Some("now".to_owned());
+        target.answer();
+        for number in 0..STEPS + 5 {
+            target.push(&format!("u{number}"), &["1.0.0"]);
+        }
+        target.token = Some("now".to_owned());
+        assert_eq!(target.asks(), Asked::Everything);
+    }
+
+    #[test]
+    fn an_annotation_that_somebody_takes_away_hides_no_push() {
+        let mut target = Target::default();
+        target.push("t1", &["1.0.0"]);
+        target.token = None;
+        assert_eq!(target.asks(), at(&["1.0.0"]));
+        target.push("t2", &["1.0.1"]);
+        assert_eq!(target.asks(), at(&["1.0.0", "1.0.1"]));
+    }
+
+    #[test]
+    fn what_is_handed_over_has_a_bound() {
+        let long = |number: usize| format!("{number:0128}");
+        let mut target = Target::default();
+        for push in 0..STEPS {
+            let tags: Vec<String> = (0..HINTS).map(|tag| long(push * HINTS + tag)).collect();
+            let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+            target.push(&format!("t{push}"), &tags);
+            assert!(target.hints.as_ref().unwrap().len() <= SIZE);
+            assert_ne!(target.asks(), Asked::Nothing);
+        }
+        assert_eq!(target.asks(), Asked::Everything);
+        target.answer();
+        target.push("last", &["1.0.0"]);
+        assert_eq!(target.asks(), at(&["1.0.0"]));
     }
 
     /// Whoever does not know what was there before may only ask for everything.

@@ -1,7 +1,9 @@
 //! Decides what a Warehouse in an API server still has to be looked at for, given what its object says.
 
-use jiff::{SignedDuration, Timestamp};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
 
 use super::handover::{Asked, Seen, asked};
 use super::{Extent, Occasion};
@@ -9,6 +11,10 @@ use super::{Extent, Occasion};
 /// What an object says of refreshes: those that were asked for, and those that were made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
+    /// What tells it from others of its name, before and after; empty where nobody says.
+    pub uid: String,
+    /// Which controller is to serve it; none for the one without a name.
+    pub shard: Option<String>,
     /// Counts changes of its spec.
     pub generation: i64,
     /// Whether it has any annotation.
@@ -32,6 +38,8 @@ pub struct Progress {
 pub struct Wanted {
     /// How much; `None` for nothing before the interval has passed.
     pub extent: Option<Extent>,
+    /// The same, without what is asked for by annotation.
+    pub by_spec: Option<Extent>,
     /// What is asked for by annotation.
     pub asked: Asked,
     /// The token that a look answers, where one is asked for.
@@ -57,14 +65,23 @@ impl Progress {
             Asked::At(_) => Some(Extent::Hinted),
             Asked::Everything => Some(Extent::Full(Occasion::Requested)),
         };
-        let is_new = self.generation > self.observed_generation || self.discovered_at.is_none();
+        // One that is ahead of the spec was observed of something else, which was restored from elsewhere.
+        let is_new = self.generation != self.observed_generation || self.discovered_at.is_none();
         let is_new = is_new && self.generation > looked;
         let by_spec = is_new.then_some(Extent::Full(Occasion::SpecChanged));
         Wanted {
             extent: by_annotation.max(by_spec),
-            token: self.token.clone().filter(|_| asked != Asked::Nothing),
+            by_spec,
+            token: self.token.clone().filter(|token| *token != self.handled),
             asked,
         }
+    }
+
+    /// Tells what the annotations say from what they said before.
+    pub fn mark(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (&self.token, &self.hints).hash(&mut hasher);
+        hasher.finish()
     }
 
     /// When everything is to be looked at again by itself. A time in the future was written by a clock that is wrong: then now.
@@ -119,6 +136,15 @@ mod tests {
                 "another spec",
                 Progress {
                     generation: 3,
+                    ..settled()
+                },
+                Some(changed),
+                None,
+            ),
+            (
+                "observed by a spec that is no more",
+                Progress {
+                    observed_generation: 7,
                     ..settled()
                 },
                 Some(changed),

@@ -14,12 +14,16 @@ use crate::journal::{Attempt, Outcome, RetryPolicy, Setback, Work};
 /// it costs a look, because whatever was not answered is still asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Pursuit {
+    /// The object that it is about; empty before the first look.
+    uid: String,
     /// Whether others may have looked since this process last did, so that it does not know all that they know.
     is_behind: bool,
     /// The latest spec of which everything was found; 0 is none.
     looked: i64,
     /// When everything was looked at last, and by how much of an interval the next look comes later.
     listed: Option<(Timestamp, f64)>,
+    /// What the annotations said when they were last answered. The object may not say so, yet or at all.
+    concluded: Option<u64>,
     unfinished: Option<Unfinished>,
 }
 
@@ -44,8 +48,10 @@ pub struct Task {
     pub hints: BTreeMap<Hint, Timestamp>,
     /// Which attempt this is.
     pub attempt: Attempt,
+    uid: String,
     generation: i64,
     token: Option<String>,
+    mark: u64,
 }
 
 /// What a look found.
@@ -88,20 +94,30 @@ impl Pursuit {
         policy: &RetryPolicy,
         now: Timestamp,
     ) -> (Extent, Timestamp) {
-        let by_interval = (
-            Extent::Full(Occasion::Interval),
-            self.interval_over(progress, interval, now),
-        );
+        if self.is_of_another(progress) {
+            return Self::default().next(progress, interval, policy, now);
+        }
+        let over = self.interval_over(progress, interval, now);
+        let by_interval = (Extent::Full(Occasion::Interval), over);
+        // Hints that come all the time, or that nobody can follow, do not put the interval off for ever.
+        let with_interval = |extent: Extent, due: Timestamp| match later(over, interval) <= due {
+            true => (extent.max(by_interval.0), due),
+            false => (extent, due),
+        };
         let wanted = progress.wanted(self.looked);
         let pursued = self.pursued(progress, wanted.token.as_deref());
-        match (wanted.extent, pursued) {
+        let urgent = match self.concluded == Some(progress.mark()) {
+            true => wanted.by_spec,
+            false => wanted.extent,
+        };
+        match (urgent, pursued) {
             // While something is tried again, the interval is no reason to hurry.
             (_, Some(unfinished)) => match unfinished.work.as_ref().and_then(|work| work.due(now, policy)) {
-                Some(due) => (unfinished.extent.max(wanted.extent.unwrap_or(Extent::Hinted)), due),
+                Some(due) => with_interval(unfinished.extent.max(wanted.extent.unwrap_or(Extent::Hinted)), due),
                 None => by_interval,
             },
             (Some(extent), None) if self.is_behind => (extent.max(by_interval.0), now),
-            (Some(extent), None) => (extent, now),
+            (Some(extent), None) => with_interval(extent, now),
             // Somebody else did not come to an end.
             (None, None) if progress.is_unfinished && self.listed.is_none() && self.looked == 0 => {
                 (Extent::Full(Occasion::SpecChanged), now)
@@ -119,6 +135,10 @@ impl Pursuit {
         noticed: &mut Noticed,
         now: Timestamp,
     ) -> Option<Task> {
+        if self.is_of_another(progress) {
+            *self = Self::default();
+        }
+        self.uid.clone_from(&progress.uid);
         let (extent, due) = self.next(progress, interval, policy, now);
         if due > now {
             return None;
@@ -154,13 +174,19 @@ impl Pursuit {
                 .work
                 .get_or_insert_with(|| Work::accepted(now))
                 .next_attempt()?,
+            uid: progress.uid.clone(),
             generation: progress.generation,
             token: wanted.token,
+            mark: progress.mark(),
         })
     }
 
     /// Ends a look that was begun.
     pub fn end(&mut self, task: &Task, found: Found, now: Timestamp, jitter: f64, policy: &RetryPolicy) -> Conclusion {
+        // It exists no more, and what has its name now is another.
+        if task.uid != self.uid {
+            return Conclusion::Unanswered;
+        }
         if let (Extent::Full(_), Some(since)) = (task.extent, found.complete_since) {
             self.is_behind = false;
             self.looked = self.looked.max(task.generation);
@@ -172,11 +198,17 @@ impl Pursuit {
         let token = task.token.clone();
         let work = unfinished.work.unwrap_or_else(|| Work::accepted(now));
         let again = match work.after(task.attempt, found.outcome, now, jitter, policy) {
-            Work::Done { .. } => return Conclusion::Answered(token),
+            Work::Done { .. } => {
+                self.concluded = Some(task.mark);
+                return Conclusion::Answered(token);
+            }
             Work::Dead {
                 setback: Setback::NotVisible(reason),
                 ..
-            } => return Conclusion::GivenUp(token, reason),
+            } => {
+                self.concluded = Some(task.mark);
+                return Conclusion::GivenUp(token, reason);
+            }
             // Whoever asked is still without an answer.
             Work::Dead {
                 setback: Setback::Failed(_),
@@ -195,6 +227,11 @@ impl Pursuit {
         unfinished.work = again;
         self.unfinished = Some(unfinished);
         Conclusion::Unanswered
+    }
+
+    /// Whether there is another object of the same name now.
+    fn is_of_another(&self, progress: &Progress) -> bool {
+        !self.uid.is_empty() && self.uid != progress.uid
     }
 
     /// What was begun, where it is for the same spec and the same request.

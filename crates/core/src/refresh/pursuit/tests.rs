@@ -249,3 +249,82 @@ fn an_interval_is_late_by_chance_and_never_early() {
         assert_eq!(story.next(1_001), (BY_INTERVAL, at(due)), "{spread}");
     }
 }
+
+/// What has the name of one that is no more is new, whatever was known of that one.
+#[test]
+fn one_that_is_made_again_is_new() {
+    let mut story = Story::settled();
+    story.progress.uid = "first".to_owned();
+    story.progress.generation = 5;
+    assert_eq!(story.look(150, Outcome::Effected), Conclusion::Answered(None));
+    let before = story.begin(1_000).unwrap();
+    story.progress = Progress {
+        uid: "second".to_owned(),
+        generation: 1,
+        ..Progress::default()
+    };
+    assert_eq!(story.next(1_000), (BY_SPEC, at(1_000)));
+    // What was on its way for the one that is gone says nothing of this one, before and after it is looked at.
+    let found = || Found {
+        complete_since: Some(at(1_000)),
+        outcome: Outcome::Effected,
+        unseen: Vec::new(),
+    };
+    let policy = RetryPolicy::default();
+    let mut fresh = Pursuit::default();
+    assert_eq!(
+        fresh.end(&before, found(), at(1_001), 0.0, &policy),
+        Conclusion::Unanswered
+    );
+    let task = story.begin(1_001).unwrap();
+    let pursuit = &mut story.pursuit;
+    assert_eq!(
+        pursuit.end(&before, found(), at(1_001), 0.0, &policy),
+        Conclusion::Unanswered
+    );
+    assert_eq!(
+        pursuit.end(&task, found(), at(1_001), 0.0, &policy),
+        Conclusion::Answered(None)
+    );
+}
+
+/// The status may not show an answer: it is not written yet, or one that came between has undone it. Another look would change
+/// nothing; the next by the interval answers again.
+#[test]
+fn what_was_answered_is_not_looked_at_again_because_nobody_says_so() {
+    let mut story = Story::settled();
+    story.push("t1", &["1.0.0"]);
+    assert_eq!(story.look(150, Outcome::Effected), answered("t1"));
+    story.progress.handled.clear();
+    assert_eq!(story.next(151), (BY_INTERVAL, at(400)));
+    assert_eq!(story.look(400, Outcome::Effected), answered("t1"));
+    story.progress.handled.clear();
+    story.push("t2", &["1.0.1"]);
+    assert_eq!(story.next(401), (Extent::Hinted, at(401)));
+}
+
+/// Neither hints that nobody can follow nor those that come while others are followed put the look at everything off for ever.
+#[test]
+fn an_interval_that_is_over_for_long_goes_first() {
+    let mut story = Story::settled();
+    story.push("t1", &["1.0.0"]);
+    let (mut now, mut extents) = (150, Vec::new());
+    while now < 5_000 {
+        extents.push(story.next(now).0);
+        story.look(now, failed());
+        now = story.next(now).1.as_second() + 1;
+    }
+    assert!(extents.contains(&BY_INTERVAL), "{extents:?}");
+
+    let mut story = Story::settled();
+    for (second, extent) in [
+        (150, Extent::Hinted),
+        (450, Extent::Hinted),
+        (750, BY_INTERVAL),
+        (751, Extent::Hinted),
+    ] {
+        story.push(&format!("t{second}"), &["1.0.0"]);
+        assert_eq!(story.next(second), (extent, at(second)));
+        story.look(second, Outcome::Effected);
+    }
+}
