@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use landfall_core::matcher::Index;
 use landfall_core::receiver::{Receiver, Sender};
+use landfall_core::refresh::Progress;
 use landfall_core::resource::Warehouse;
 use landfall_core::selection::{ImagePolicy, PolicyError};
 use landfall_core::target::Target;
@@ -80,4 +81,13 @@ pub struct LiveWarehouse {
     pub noted: Timestamp,
     /// When its project's credentials last changed before this process's eyes: what was refused before may be granted now.
     pub recredentialed: Option<Timestamp>,
+}
+
+impl LiveWarehouse {
+    /// Whether this is what an API server's object says now, or said after that: not an earlier spec of it, nor another object
+    /// that had its name.
+    pub fn is_current(&self, progress: &Progress) -> bool {
+        let uid = self.warehouse.metadata.uid.as_deref().unwrap_or_default();
+        uid == progress.uid && self.generation >= progress.generation
+    }
 }

@@ -61,7 +61,7 @@ pub fn warehouse_status(
         .iter()
         .filter_map(|result| Some(format!("{}: {}", result.label, result.outcome.as_ref().err()?.reason())))
         .collect();
-    let is_complete = failures.is_empty() && !results.is_empty();
+    let is_complete = is_success(results);
     failures.extend(
         undiscovered
             .iter()
@@ -89,6 +89,11 @@ pub fn warehouse_status(
     }
     set_conditions(&mut status, results, &failures, generation, now);
     status
+}
+
+/// Whether all that was looked at succeeded, and anything was: only then is anybody answered.
+pub fn is_success(results: &[Discovered]) -> bool {
+    !results.is_empty() && results.iter().all(|result| result.outcome.is_ok())
 }
 
 /// Fresh results in place of those of the same subscriptions; the others stay.

@@ -67,6 +67,8 @@ impl Progress {
         };
         // One that is ahead of the spec was observed of something else, which was restored from elsewhere.
         let is_new = self.generation != self.observed_generation || self.discovered_at.is_none();
+        // What failed counts as observed. Whoever comes next does not know what it was that failed.
+        let is_new = is_new || self.is_unfinished;
         let is_new = is_new && self.generation > looked;
         let by_spec = is_new.then_some(Extent::Full(Occasion::SpecChanged));
         Wanted {
@@ -77,10 +79,10 @@ impl Progress {
         }
     }
 
-    /// Tells what the annotations say from what they said before.
+    /// Tells what is asked for from what was asked for before.
     pub fn mark(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (&self.token, &self.hints).hash(&mut hasher);
+        (self.generation, &self.token, &self.hints).hash(&mut hasher);
         hasher.finish()
     }
 

@@ -16,13 +16,14 @@ use crate::journal::{Attempt, Outcome, RetryPolicy, Setback, Work};
 pub struct Pursuit {
     /// The object that it is about; empty before the first look.
     uid: String,
-    /// Whether others may have looked since this process last did, so that it does not know all that they know.
-    is_behind: bool,
+    /// Whether others may have looked before, so that this process does not know all that they know until it has looked at
+    /// everything itself.
+    is_after_others: bool,
     /// The latest spec of which everything was found; 0 is none.
     looked: i64,
     /// When everything was looked at last, and by how much of an interval the next look comes later.
     listed: Option<(Timestamp, f64)>,
-    /// What the annotations said when they were last answered. The object may not say so, yet or at all.
+    /// What was asked for when it was last answered. The object may not say so, yet or at all.
     concluded: Option<u64>,
     unfinished: Option<Unfinished>,
 }
@@ -81,9 +82,14 @@ impl Pursuit {
     /// A pursuit that others may have been on before. Where it begins, everything is looked at, whatever is asked for.
     pub fn after_others() -> Self {
         Self {
-            is_behind: true,
+            is_after_others: true,
             ..Self::default()
         }
+    }
+
+    /// Whether others may still have seen what was not looked at here since.
+    pub fn is_behind(&self, progress: &Progress) -> bool {
+        self.is_after_others && (progress.generation > self.looked || self.is_of_another(progress))
     }
 
     /// How much is to be looked at next, and when.
@@ -95,7 +101,7 @@ impl Pursuit {
         now: Timestamp,
     ) -> (Extent, Timestamp) {
         if self.is_of_another(progress) {
-            return Self::default().next(progress, interval, policy, now);
+            return self.anew().next(progress, interval, policy, now);
         }
         let over = self.interval_over(progress, interval, now);
         let by_interval = (Extent::Full(Occasion::Interval), over);
@@ -116,12 +122,8 @@ impl Pursuit {
                 Some(due) => with_interval(unfinished.extent.max(wanted.extent.unwrap_or(Extent::Hinted)), due),
                 None => by_interval,
             },
-            (Some(extent), None) if self.is_behind => (extent.max(by_interval.0), now),
+            (Some(extent), None) if self.is_behind(progress) => (extent.max(by_interval.0), now),
             (Some(extent), None) => with_interval(extent, now),
-            // Somebody else did not come to an end.
-            (None, None) if progress.is_unfinished && self.listed.is_none() && self.looked == 0 => {
-                (Extent::Full(Occasion::SpecChanged), now)
-            }
             (None, None) => by_interval,
         }
     }
@@ -136,7 +138,7 @@ impl Pursuit {
         now: Timestamp,
     ) -> Option<Task> {
         if self.is_of_another(progress) {
-            *self = Self::default();
+            *self = self.anew();
         }
         self.uid.clone_from(&progress.uid);
         let (extent, due) = self.next(progress, interval, policy, now);
@@ -188,7 +190,6 @@ impl Pursuit {
             return Conclusion::Unanswered;
         }
         if let (Extent::Full(_), Some(since)) = (task.extent, found.complete_since) {
-            self.is_behind = false;
             self.looked = self.looked.max(task.generation);
             self.listed = Some((since, jitter));
         }
@@ -229,6 +230,14 @@ impl Pursuit {
         Conclusion::Unanswered
     }
 
+    /// A pursuit of another object.
+    fn anew(&self) -> Self {
+        Self {
+            is_after_others: self.is_after_others,
+            ..Self::default()
+        }
+    }
+
     /// Whether there is another object of the same name now.
     fn is_of_another(&self, progress: &Progress) -> bool {
         !self.uid.is_empty() && self.uid != progress.uid
@@ -260,5 +269,7 @@ fn later(now: Timestamp, delay: Duration) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

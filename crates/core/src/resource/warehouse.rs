@@ -9,6 +9,9 @@ use super::metadata::Metadata;
 use super::subscription::{self, SubscriptionSpec};
 use crate::go::duration::{is_interval, parse_duration};
 
+/// The shortest time between two looks that no event asked for. `0s` is well-formed, and must not mean all the time.
+pub const LEAST_INTERVAL: Duration = Duration::from_secs(1);
+
 /// The interval of a Warehouse that gives none.
 pub const DEFAULT_INTERVAL: &str = "5m0s";
 
@@ -34,7 +37,7 @@ pub struct Warehouse {
 pub struct Interval {
     /// In Go's notation: `5m0s`, `1.5h`.
     pub text: String,
-    /// What the text means; never negative.
+    /// What the text means, and at least [`LEAST_INTERVAL`].
     pub duration: Duration,
 }
 
@@ -83,7 +86,7 @@ fn read_interval(fields: &mut Fields<'_>) -> Result<Interval, FieldError> {
     match nanos {
         Some(nanos) => Ok(Interval {
             text,
-            duration: Duration::from_nanos(nanos),
+            duration: Duration::from_nanos(nanos).max(LEAST_INTERVAL),
         }),
         None => Err(fields.error("interval", "is too long: it must be below 2562047h")),
     }

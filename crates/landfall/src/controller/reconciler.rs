@@ -7,6 +7,7 @@ mod memory;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,11 +15,10 @@ use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use landfall_core::journal::RetryPolicy;
 use landfall_core::lease::Term;
-use landfall_core::refresh::{Extent, Noticed, Plan, Pursuit};
-use landfall_core::resource::Warehouse;
+use landfall_core::refresh::{Extent, Noticed, Plan, Progress, Pursuit};
 use landfall_core::target::Target;
 use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
-use tokio::time::sleep;
+use tokio::time::{Instant, interval_at, sleep};
 
 use self::lent::Lent;
 use self::memory::Memory;
@@ -34,8 +34,6 @@ use crate::resources::kubernetes::{ApiServer, Progresses};
 const PATROL: Duration = Duration::from_secs(15);
 /// A look that ended in the middle is begun again after so long.
 const AFTER_A_BUG: SignedDuration = SignedDuration::from_secs(10);
-/// The label that says which controller serves a Warehouse, where its spec does not.
-const SHARD_LABEL: &str = "kargo.akuity.io/shard";
 
 /// What it works with.
 pub struct Parts {
@@ -67,6 +65,8 @@ pub struct Reconciler {
     /// Where this term began after others, the time before which they may have seen what this process did not.
     behind: Mutex<Option<Timestamp>>,
     plan: Mutex<Plan>,
+    /// Counts the plans: what was begun by an earlier one is no part of this one.
+    service: AtomicU64,
     slots: Slots,
     pursuits: Mutex<HashMap<Target, Pursuit>>,
     noticed: Mutex<Noticed>,
@@ -101,6 +101,7 @@ impl Reconciler {
             retries,
             shard,
             plan: Mutex::default(),
+            service: AtomicU64::default(),
             slots: Slots::default(),
             pursuits: Mutex::default(),
             noticed: Mutex::default(),
@@ -127,17 +128,18 @@ impl Reconciler {
     }
 
     /// Whether a Warehouse is one of ours.
-    fn serves(&self, warehouse: &Warehouse) -> bool {
-        let label = warehouse.metadata.labels.get(SHARD_LABEL);
-        let label = label.filter(|shard| !shard.is_empty());
-        warehouse.shard.as_ref().or(label) == self.shard.as_ref()
+    fn serves(&self, progress: &Progress) -> bool {
+        progress.shard == self.shard
     }
 
     async fn serve_for(self: &Arc<Self>, term: Term) {
-        let is_behind = !self.memory.takes_up(term).await && !self.discovery.store.is_shared();
+        let mut is_behind = !self.discovery.store.is_shared() && !self.memory.is_followed_by(term).await;
         *self.behind() = is_behind.then(now);
+        if !is_behind {
+            self.memory.note(term).await;
+        }
         // What an earlier term planned, another leader may have done since.
-        *self.plan() = Plan::default();
+        let service = self.plan_anew();
         self.pursuits().clear();
         let targets = self.progresses.targets();
         tracing::info!(warehouses = targets.len(), "this process serves the Warehouses");
@@ -145,32 +147,60 @@ impl Reconciler {
             self.schedule(&target);
         }
         let mut leadership = self.leadership.clone();
+        let mut patrol = interval_at(Instant::now() + PATROL, PATROL);
         while self.leads(term) {
             let replanned = self.replanned.notified();
-            let pause = self.begin(term);
+            let pause = self.begin(term, service);
             tokio::select! {
                 changed = self.progresses.changed() => for target in changed {
                     self.schedule(&target);
                 },
                 () = replanned => {}
                 () = sleep(pause) => {}
+                _ = patrol.tick(), if is_behind => if self.has_caught_up() {
+                    is_behind = false;
+                    self.memory.note(term).await;
+                },
                 _ = leadership.changed() => {}
             }
         }
         tracing::info!("this process serves the Warehouses no more");
     }
 
+    /// Forgets every plan, and what still runs for it; returns the number of the new one.
+    fn plan_anew(&self) -> u64 {
+        let mut plan = self.plan();
+        *plan = Plan::default();
+        self.service.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Whether everything was looked at since others may have led.
+    fn has_caught_up(&self) -> bool {
+        let pursuits = self.pursuits();
+        let caught_up = |target: &Target| {
+            let progress = self.progresses.of(target).filter(|progress| self.serves(progress));
+            let knows = |progress| {
+                pursuits
+                    .get(target)
+                    .is_some_and(|pursuit| !pursuit.is_behind(&progress))
+            };
+            progress.is_none_or(knows)
+        };
+        self.live.load().is_known && self.progresses.targets().iter().all(caught_up)
+    }
+
     /// Plans the next look at a Warehouse of which there is news.
     fn schedule(&self, target: &Target) {
-        let Some(progress) = self.progresses.of(target) else {
+        let served = self.progresses.of(target).filter(|progress| self.serves(progress));
+        let Some(progress) = served else {
             self.plan().forget(target);
             self.pursuits().remove(target);
             return;
         };
         let live = self.live.load();
         let now = now();
-        let next = match live.warehouses.get(target) {
-            Some(known) if !self.serves(&known.warehouse) => return,
+        let known = live.warehouses.get(target);
+        let next = match known.filter(|known| known.is_current(&progress)) {
             Some(known) => {
                 let interval = known.warehouse.interval.duration;
                 let pursuits = self.pursuits();
@@ -185,7 +215,7 @@ impl Reconciler {
     }
 
     /// Begins what is due and has a slot, and tells for how long there is nothing more to begin.
-    fn begin(self: &Arc<Self>, term: Term) -> Duration {
+    fn begin(self: &Arc<Self>, term: Term, service: u64) -> Duration {
         let live = self.live.load();
         let now = now();
         let mut slots = Vec::new();
@@ -201,21 +231,30 @@ impl Reconciler {
         let next = plan.next_due().filter(|due| *due > now);
         drop(plan);
         for ((target, extent), slot) in begun.into_iter().zip(slots) {
-            tokio::spawn(self.clone().supervise(target, extent, slot, term));
+            tokio::spawn(self.clone().supervise(target, extent, slot, term, service));
         }
         next.map_or(PATROL, |due| until(due).min(PATROL))
     }
 
     /// One look at one Warehouse, and the next that follows. Whatever happens in it, the Warehouse is free again.
-    async fn supervise(self: Arc<Self>, target: Target, extent: Extent, slot: OwnedSemaphorePermit, term: Term) {
+    async fn supervise(
+        self: Arc<Self>,
+        target: Target,
+        extent: Extent,
+        slot: OwnedSemaphorePermit,
+        term: Term,
+        service: u64,
+    ) {
         let (this, looked_at) = (self.clone(), target.clone());
-        let looked = tokio::spawn(async move { this.reconcile(&looked_at, term).await }).await;
+        let looked = tokio::spawn(async move { this.reconcile(&looked_at, term, slot).await }).await;
         let next = looked.unwrap_or_else(|panicked| {
             tracing::error!(%target, %panicked, "a look ended in the middle; this is a bug");
             Some((extent, now().checked_add(AFTER_A_BUG).unwrap_or(Timestamp::MAX)))
         });
-        drop(slot);
         let mut plan = self.plan();
+        if self.service.load(Ordering::Relaxed) != service {
+            return;
+        }
         plan.finished(&target);
         if let Some((extent, due)) = next {
             plan.wish(&target, extent, due);

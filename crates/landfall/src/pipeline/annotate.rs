@@ -23,7 +23,11 @@ fn pointed_at(waiting: &[WaitingWork]) -> Vec<Pointer> {
         return Vec::new();
     }
     let of_entry = |waiting: &WaitingWork| {
-        let event = waiting.entry.to_string();
+        // Whoever has it done again wants another look.
+        let event = match waiting.work.next_attempt().map(|attempt| attempt.replay) {
+            None | Some(0) => waiting.entry.to_string(),
+            Some(replay) => format!("{}-{replay}", waiting.entry),
+        };
         let pointer = |hint: &Hint| Pointer {
             hint: hint.clone(),
             event: event.clone(),

@@ -56,6 +56,7 @@ impl Reconfigurer {
             let known = before.get(&target);
             let noted = known
                 .filter(|known| known.generation == generation)
+                .filter(|known| known.warehouse.metadata.uid == warehouse.metadata.uid)
                 .map_or(now, |known| known.noted);
             let recredentialed = match granted_anew {
                 true => Some(now),

@@ -13,6 +13,9 @@ use crate::resources::kubernetes::{ApiServer, Failure};
 /// Many Warehouses of one project look at the same moment; they need not all ask.
 const AS_GOOD_AS_NEW: Duration = Duration::from_secs(1);
 
+/// From so many namespaces on, those that are not in use are forgotten.
+const MANY: usize = 100;
+
 /// Reads Secrets when they are needed. They are not watched, which would take the right to watch all Secrets.
 pub(super) struct Lent {
     server: ApiServer,
@@ -53,6 +56,10 @@ impl Lent {
     async fn of(&self, namespace: &str) -> Result<Arc<Vec<Secret>>, Failure> {
         let turn = {
             let mut read = self.read.lock().unwrap_or_else(PoisonError::into_inner);
+            if read.len() >= MANY && !read.contains_key(namespace) {
+                // Those that nobody asks for at the moment are read again when somebody does.
+                read.retain(|_, turn| Arc::strong_count(turn) > 1);
+            }
             read.entry(namespace.to_owned()).or_default().clone()
         };
         let mut last = turn.lock().await;

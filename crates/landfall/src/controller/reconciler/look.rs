@@ -4,12 +4,13 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use landfall_core::discovery::warehouse_status;
+use landfall_core::discovery::{is_success, warehouse_status};
 use landfall_core::journal::{Outcome, Setback};
 use landfall_core::lease::Term;
 use landfall_core::refresh::{Conclusion, Extent, Found, Task};
 use landfall_core::resource::status::{ConditionStatus, WarehouseStatus};
 use landfall_core::target::Target;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
 use super::Reconciler;
@@ -38,23 +39,26 @@ enum Written {
 
 impl Reconciler {
     /// Looks at a Warehouse if that is due, and returns when to do so again.
-    pub(super) async fn reconcile(&self, target: &Target, term: Term) -> Option<(Extent, Timestamp)> {
-        let Some(progress) = self.progresses.of(target) else {
+    pub(super) async fn reconcile(
+        &self,
+        target: &Target,
+        term: Term,
+        slot: OwnedSemaphorePermit,
+    ) -> Option<(Extent, Timestamp)> {
+        let served = self.progresses.of(target).filter(|progress| self.serves(progress));
+        let Some(progress) = served else {
             self.pursuits().remove(target);
             return None;
         };
         let began = now();
         let known = self.live.load().warehouses.get(target).cloned();
-        let known = known.filter(|known| known.generation >= progress.generation);
+        let known = known.filter(|known| known.is_current(&progress));
         let Some(known) = known else {
             return Some((
                 Extent::Hinted,
                 began.checked_add(NOT_IN_FORCE).unwrap_or(Timestamp::MAX),
             ));
         };
-        if !self.serves(&known.warehouse) {
-            return None;
-        }
         let interval = known.warehouse.interval.duration;
         let task = {
             let mut pursuits = self.pursuits();
@@ -94,14 +98,27 @@ impl Reconciler {
                 failed(&known, began, reason)
             }
         };
-        self.conclude(target, &known, &task, &refreshed, term).await;
+        let written = self.conclude(target, &known, &task, &refreshed, term, slot).await;
+        // Should this process lead again at once, it has written nothing of what it knows.
+        if matches!(written, Written::Deposed) {
+            self.pursuits().remove(target);
+            return Some((task.extent, soon()));
+        }
         let progress = self.progresses.of(target)?;
         let mut pursuits = self.pursuits();
         let pursuit = pursuits.entry(target.clone()).or_insert_with(|| self.new_pursuit());
         Some(pursuit.next(&progress, interval, &self.retries, now()))
     }
 
-    async fn conclude(&self, target: &Target, known: &LiveWarehouse, task: &Task, refreshed: &Refreshed, term: Term) {
+    async fn conclude(
+        &self,
+        target: &Target,
+        known: &LiveWarehouse,
+        task: &Task,
+        refreshed: &Refreshed,
+        term: Term,
+        slot: OwnedSemaphorePermit,
+    ) -> Written {
         let ended = now();
         let conclusion = {
             let mut pursuits = self.pursuits();
@@ -133,25 +150,29 @@ impl Reconciler {
             let (results, undiscovered) = (&refreshed.results, &refreshed.undiscovered);
             warehouse_status(previous, results, undiscovered, known.generation, token, ended)
         };
-        match self.write(target, known.generation, status, lost, term).await {
+        let written = self.write(target, known, status, lost, term, slot).await;
+        match written {
             Written::Yes => {}
             Written::Gone => tracing::debug!(%target, "it exists no more"),
             Written::Deposed => tracing::info!(%target, "another process leads and writes what it finds"),
         }
+        written
     }
 
-    /// Writes a status, until it is there or nobody wants it any more.
+    /// Writes a status, until it is there or nobody wants it any more. Who has to wait for that holds up nobody else who would
+    /// ask the same registry.
     async fn write(
         &self,
         target: &Target,
-        generation: i64,
+        known: &LiveWarehouse,
         status: impl Fn(&WarehouseStatus) -> WarehouseStatus,
         lost: Option<String>,
         term: Term,
+        slot: OwnedSemaphorePermit,
     ) -> Written {
-        let mut said = false;
-        loop {
-            let pause = match self.try_write(target, generation, &status, lost.as_deref(), term).await {
+        let (mut said, mut slot) = (false, Some(slot));
+        while self.leads(term) {
+            let pause = match self.try_write(target, known, &status, lost.as_deref(), term).await {
                 Ok(written) => return written,
                 Err(Failure::Unreachable(_) | Failure::Conflict) => SOON.mul_f64(0.5 + fastrand::f64()),
                 Err(failure) => {
@@ -162,14 +183,18 @@ impl Reconciler {
                     LATER
                 }
             };
+            if slot.take().is_some() {
+                self.replanned.notify_one();
+            }
             sleep(pause).await;
         }
+        Written::Deposed
     }
 
     async fn try_write(
         &self,
         target: &Target,
-        generation: i64,
+        known: &LiveWarehouse,
         status: impl Fn(&WarehouseStatus) -> WarehouseStatus,
         lost: Option<&str>,
         term: Term,
@@ -179,13 +204,19 @@ impl Reconciler {
             let Some(object) = self.server.warehouse(&key).await? else {
                 return Ok(Written::Gone);
             };
-            // Of a newer spec somebody has written already, or will.
-            if object.status.observed_generation > generation {
+            let uid = object.uid();
+            // What has its name now is another, of which nothing was found out here.
+            if known.warehouse.metadata.uid.as_deref().unwrap_or_default() != uid {
+                return Ok(Written::Gone);
+            }
+            // Of a newer spec somebody has written already.
+            let observed = object.status.observed_generation;
+            if observed > known.generation && observed <= object.generation {
                 return Ok(Written::Yes);
             }
             let new = status(&object.status);
             if new == object.status {
-                self.progresses.answered(target, &new);
+                self.progresses.answered(target, uid, &new);
                 return Ok(Written::Yes);
             }
             // Asked at the last moment: whoever leads now must not be undone.
@@ -197,7 +228,7 @@ impl Reconciler {
                 Err(Failure::NotFound) => return Ok(Written::Gone),
                 Err(failure) => return Err(failure),
                 Ok(()) => {
-                    self.progresses.answered(target, &new);
+                    self.progresses.answered(target, uid, &new);
                     self.tell(&object, &new, lost).await;
                     return Ok(Written::Yes);
                 }
@@ -254,16 +285,16 @@ fn turn(before: &WarehouseStatus, after: &WarehouseStatus) -> Option<Happening> 
 fn found(task: &Task, refreshed: &Refreshed) -> Found {
     let hints: Vec<_> = task.hints.keys().cloned().collect();
     let mendable = setbacks(refreshed).find(|setback| !matches!(setback, Setback::Hopeless(_)));
-    let is_full = matches!(task.extent, Extent::Full(_));
-    let whole = match (&mendable, is_full || !hints.is_empty()) {
-        (Some(setback), _) => Outcome::Setback(setback.clone()),
-        (None, true) => outcome(&[], refreshed, task.attempt),
+    let pointed = match hints.as_slice() {
         // It points at nothing that anybody here looks at.
-        (None, false) => Outcome::Effected,
+        [] => Outcome::Effected,
+        hints => outcome(hints, refreshed, task.attempt),
     };
-    let outcome = match whole {
-        Outcome::Effected if !hints.is_empty() => outcome(&hints, refreshed, task.attempt),
-        whole => whole,
+    // Success is what the status calls so: with anything less it answers nobody.
+    let outcome = match (&mendable, pointed) {
+        (Some(setback), _) => Outcome::Setback(setback.clone()),
+        (None, Outcome::Effected) if !is_success(&refreshed.results) => Outcome::Setback(hopeless(refreshed)),
+        (None, pointed) => pointed,
     };
     let is_unseen = |hint: &_| !matches!(refreshed.hints.get(hint), Some(HintOutcome::Seen));
     Found {
@@ -271,6 +302,12 @@ fn found(task: &Task, refreshed: &Refreshed) -> Found {
         complete_since: refreshed.complete_since.filter(|_| mendable.is_none()),
         unseen: hints.into_iter().filter(is_unseen).collect(),
     }
+}
+
+/// Why nothing will come of another look, where nothing failed that it could mend.
+fn hopeless(refreshed: &Refreshed) -> Setback {
+    let nothing = || Setback::Hopeless("it subscribes to nothing that is looked at here".to_owned());
+    setbacks(refreshed).next().unwrap_or_else(nothing)
 }
 
 fn soon() -> Timestamp {

@@ -1,5 +1,5 @@
-//! Remembers, from one process to the next, in which term this data folder was last worked with: who leads again, with nobody
-//! between, knows all that there is to know.
+//! Remembers, from one process to the next, in which term this data folder last knew all that others had seen: who leads again,
+//! with nobody between, still does.
 
 use std::path::{Path, PathBuf};
 
@@ -16,14 +16,18 @@ impl Memory {
         Self(data_dir.join(FILE))
     }
 
-    /// Begins a term; says whether nobody else can have led since the last one. Where that cannot be known or noted, somebody
-    /// may have, which costs a look at everything.
-    pub(super) async fn takes_up(&self, term: Term) -> bool {
+    /// Whether nobody else can have led between what was noted last and this term. Where that cannot be known, somebody may
+    /// have, which costs a look at everything.
+    pub(super) async fn is_followed_by(&self, term: Term) -> bool {
         let last = tokio::fs::read_to_string(&self.0).await;
         let last: Option<Term> = last.ok().and_then(|text| text.parse().ok());
+        last.is_some_and(|last| term.follows(last))
+    }
+
+    /// Notes that by this term everything that others saw is known here.
+    pub(super) async fn note(&self, term: Term) {
         if let Err(error) = tokio::fs::write(&self.0, term.to_string()).await {
             tracing::warn!(%error, file = %self.0.display(), "who led last cannot be noted");
         }
-        last.is_some_and(|last| term.follows(last))
     }
 }

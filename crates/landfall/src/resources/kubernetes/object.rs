@@ -17,6 +17,9 @@ use serde_json::{Map, Value};
 
 use crate::resources::{Loaded, Origin, Problem, ProblemKind};
 
+/// The label that says which controller serves a Warehouse, where its spec does not.
+const SHARD_LABEL: &str = "kargo.akuity.io/shard";
+
 /// An object of any kind. `S` is what is made of its status, which may be nothing: those of Warehouses are large.
 #[derive(Clone, Deserialize)]
 pub(super) struct Object<S> {
@@ -287,7 +290,13 @@ pub(super) fn progress<S: Status>(object: &Object<S>) -> Option<Progress> {
     let metadata = object.meta();
     let annotations = metadata.annotations.as_ref();
     let annotation = |name| annotations.and_then(|all| all.get(name)).cloned();
+    let label = metadata.labels.as_ref().and_then(|labels| labels.get(SHARD_LABEL));
+    let spec = object.spec.as_ref();
+    let shard = spec.and_then(|spec| spec.get("shard")?.as_str().filter(|shard| !shard.is_empty()));
+    let shard = shard.or(label.map(String::as_str).filter(|shard| !shard.is_empty()));
     Some(Progress {
+        uid: metadata.uid.clone().unwrap_or_default(),
+        shard: shard.map(str::to_owned),
         generation: metadata.generation.unwrap_or_default(),
         is_annotated: annotations.is_some_and(|all| !all.is_empty()),
         token: annotation(REFRESH_ANNOTATION),

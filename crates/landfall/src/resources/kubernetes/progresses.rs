@@ -82,9 +82,16 @@ impl Progresses {
         }
     }
 
-    /// Learns from an object's own mouth, or from having written it, what a watch will tell later.
+    /// Learns from an object's own mouth what a watch will tell later. What a watch has not told of, or has told the end of, it
+    /// tells of alone.
     pub(super) fn learn(&self, target: &Target, progress: Progress) {
-        let mut held = self.lock();
+        let held = self.lock();
+        if held.known.contains_key(target) {
+            self.note(held, target, progress);
+        }
+    }
+
+    fn note(&self, mut held: MutexGuard<'_, Held>, target: &Target, progress: Progress) {
         if held.known.get(target) == Some(&progress) {
             return;
         }
@@ -98,6 +105,7 @@ impl Progresses {
     pub(super) fn asked(&self, target: &Target, before: &Progress, token: &str, hints: String) {
         let mut held = self.lock();
         if let Some(known) = held.known.get_mut(target)
+            && known.uid == before.uid
             && known.seen().token == before.seen().token
         {
             known.is_annotated = true;
@@ -109,9 +117,11 @@ impl Progresses {
         }
     }
 
-    /// What was looked at is written into the status.
-    pub fn answered(&self, target: &Target, written: &WarehouseStatus) {
-        if let Some(known) = self.lock().known.get_mut(target) {
+    /// What was looked at is written into the status of this object.
+    pub fn answered(&self, target: &Target, uid: &str, written: &WarehouseStatus) {
+        if let Some(known) = self.lock().known.get_mut(target)
+            && known.uid == uid
+        {
             known.handled.clone_from(&written.last_handled_refresh);
             known.observed_generation = known.observed_generation.max(written.observed_generation);
             let discovered = written.discovered_artifacts.as_ref();
@@ -122,7 +132,7 @@ impl Progresses {
     fn put(&self, read: &Read) {
         // What cannot be used leaves its last good state in force.
         if let (Outcome::Usable(_), Some(target), Some(progress)) = (&read.outcome, target(&read.key), &read.progress) {
-            self.learn(&target, progress.clone());
+            self.note(self.lock(), &target, progress.clone());
         }
     }
 

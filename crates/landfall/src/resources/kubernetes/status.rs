@@ -30,6 +30,13 @@ pub struct Observed<S> {
     pub(super) reference: ObjectReference,
 }
 
+impl<S> Observed<S> {
+    /// What tells it from others of its name, before and after.
+    pub fn uid(&self) -> &str {
+        self.reference.uid.as_deref().unwrap_or_default()
+    }
+}
+
 impl ApiServer {
     /// Reads a configuration; absent where it exists no more.
     pub async fn config(&self, key: &ResourceKey) -> Result<Option<Observed<ConfigStatus>>, Failure> {

@@ -464,3 +464,102 @@ fn the_rights_of_our_manifests_are_enough() {
         "{reasons}"
     );
 }
+
+/// What has the name of a Warehouse that is gone is another one: it is looked at for what it says itself.
+#[test]
+fn a_warehouse_that_is_made_again_is_looked_at_anew() {
+    let served = Served::start();
+    served.push("1.0.0");
+    let other = served.push("2.0.0");
+    served.discovered("api");
+    let project = &served.cluster.project;
+    let first = warehouse(project, "api", "docker.io/shop/api");
+    served.cluster.apply(&first.replace("5m0s", "6m0s"));
+    served
+        .cluster
+        .warehouse_when("api", "a second spec", |status| status["observedGeneration"] == 2);
+    let delete = ["delete", "warehouses.kargo.akuity.io", "api", "--namespace", project];
+    served.cluster.server.kubectl(&delete).unwrap();
+    served.cluster.apply(&first.replace("^1.0.0", "^2.0.0"));
+    let made = served
+        .cluster
+        .warehouse_when("api", "its own images", |status| best(status).0 == "2.0.0");
+    let status = &made["status"];
+    assert_eq!((best(status).1, &status["observedGeneration"]), (&*other, &json!(1)));
+}
+
+/// A Warehouse that comes to this controller from another is looked at, by its spec or by its label.
+#[test]
+fn a_warehouse_that_comes_from_another_shard_is_looked_at() {
+    let served = Served::start();
+    served.push("1.0.0");
+    let project = &served.cluster.project;
+    let spec = warehouse(project, "spec", "docker.io/shop/api").replace("  interval", "  shard: east\n  interval");
+    let label = "labels: {kargo.akuity.io/shard: east}, name: label";
+    let label = warehouse(project, "label", "docker.io/shop/api").replace("name: label", label);
+    served.cluster.apply(&(spec + &label));
+    served
+        .cluster
+        .says("the resources have changed and are in force resources=4");
+    served
+        .cluster
+        .apply(&warehouse(project, "spec", "docker.io/shop/api").replace("  interval", "  shard: ''\n  interval"));
+    let patch = ["label", "warehouses.kargo.akuity.io", "label", "--namespace", project];
+    let patch = [&patch[..], &["kargo.akuity.io/shard-"]].concat();
+    served.cluster.server.kubectl(&patch).unwrap();
+    for name in ["spec", "label"] {
+        served
+            .cluster
+            .warehouse_when(name, "a first discovery", |status| best(status).0 == "1.0.0");
+    }
+}
+
+/// What no look can answer before somebody changes something is not looked at all the time.
+#[test]
+fn what_cannot_be_answered_waits() {
+    let served = Served::start();
+    served.push("1.0.0");
+    let project = &served.cluster.project;
+    let git = "---\napiVersion: kargo.akuity.io/v1alpha1\nkind: Warehouse\nmetadata: {name: git, namespace: PROJECT}\n\
+               spec:\n  subscriptions: [{git: {repoURL: 'https://git.example/shop/api'}}]\n";
+    served.cluster.apply(&git.replace("PROJECT", project));
+    let half = warehouse(project, "half", "docker.io/shop/api").replace(
+        "subscriptions: [",
+        "subscriptions: [{image: {repoURL: docker.io/shop/api, allowTags: '(', tagSelectionStrategy: Lexical}}, ",
+    );
+    served.cluster.apply(&half);
+    let handed_over = "kargo.akuity.io/refresh=t1";
+    let hints = r#"landfall.dev/refresh-hints={"after":"","steps":[{"token":"t1","at":[]}]}"#;
+    for name in ["git", "half"] {
+        served.cluster.warehouse_when(name, "a first look", |status| {
+            conditions(status).contains("Ready=False (DiscoveryFailure)")
+        });
+        let place = ["--namespace", project.as_str()];
+        let both = ["annotate", "warehouses.kargo.akuity.io", name, handed_over, hints];
+        served
+            .cluster
+            .server
+            .kubectl(&[&both[..], &place[..]].concat())
+            .unwrap();
+    }
+    served.annotate("half", "kargo.akuity.io/refresh=now");
+    // Others are looked at meanwhile, again and again.
+    served.discovered("api");
+    for round in 0..10 {
+        served.annotate("api", &format!("kargo.akuity.io/refresh={round}"));
+        served.cluster.warehouse_when("api", "an answer", |status| {
+            status["lastHandledRefresh"] == round.to_string()
+        });
+    }
+    let log = served.cluster.log();
+    for name in ["git", "half"] {
+        let target = format!("{project}/{name}");
+        let looks = log.lines().filter(|line| {
+            line.contains(&target) && (line.contains("a refresh failed in part") || line.contains("refreshed"))
+        });
+        let looks = looks.count();
+        assert!((1..=6).contains(&looks), "{name}: {looks}\n{log}");
+        let warehouse = served.cluster.warehouse_when(name, "a status", |_| true);
+        assert_eq!(warehouse["status"]["lastHandledRefresh"], Value::Null, "{warehouse:#}");
+    }
+}
