@@ -15,6 +15,7 @@
 //! | a look that failed answers | missed |
 //! | whoever leads after others takes their looks for its own | missed |
 //! | who ends before it has caught up with others forgets that it had to | missed |
+//! | what failed for others is not taken up | missed |
 //! | an event was heard of whenever its tag was | missed |
 //! | what was answered is no less urgent than before, and is not written | restless |
 
