@@ -478,9 +478,12 @@ fn a_warehouse_that_is_made_again_is_looked_at_anew() {
     served
         .cluster
         .warehouse_when("api", "a second spec", |status| status["observedGeneration"] == 2);
-    let delete = ["delete", "warehouses.kargo.akuity.io", "api", "--namespace", project];
-    served.cluster.server.kubectl(&delete).unwrap();
-    served.cluster.apply(&first.replace("^1.0.0", "^2.0.0"));
+    // In one go, so that little time is between the two.
+    let folder = tempfile::tempdir().unwrap();
+    let second = folder.path().join("second.yaml");
+    std::fs::write(&second, first.replace("^1.0.0", "^2.0.0")).unwrap();
+    let replace = ["replace", "--force", "--filename", &second.to_string_lossy()];
+    served.cluster.server.kubectl(&replace).unwrap();
     let made = served
         .cluster
         .warehouse_when("api", "its own images", |status| best(status).0 == "2.0.0");
@@ -548,7 +551,7 @@ fn what_cannot_be_answered_waits() {
     for round in 0..10 {
         served.annotate("api", &format!("kargo.akuity.io/refresh={round}"));
         served.cluster.warehouse_when("api", "an answer", |status| {
-            status["lastHandledRefresh"] == round.to_string()
+            status["lastHandledRefresh"].as_str() == Some(&round.to_string())
         });
     }
     let log = served.cluster.log();
