@@ -28,7 +28,7 @@ struct Crowd {
     next: AtomicU64,
     /// Somebody is at the door and there is no place.
     is_full: AtomicBool,
-    /// A request has ended while somebody was at the door.
+    /// While somebody was at the door, a request has ended, or whoever was asked to leave had one and stayed.
     at_ease: Notify,
 }
 
@@ -200,6 +200,8 @@ impl Guest {
                     if self.presence.waiting().is_some() {
                         return;
                     }
+                    // A request has begun since it was asked, so it stays; somebody else is to be asked.
+                    self.crowd.at_ease.notify_one();
                 }
             }
         }

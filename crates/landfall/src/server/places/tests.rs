@@ -129,3 +129,21 @@ async fn it_is_empty_when_everyone_has_left() {
     drop(guest);
     empty.await;
 }
+
+/// Whoever was asked to leave may have a request by then. It stays, and the one who is at the door gets another's place.
+#[tokio::test(start_paused = true)]
+async fn whoever_is_asked_and_cannot_leave_has_another_asked() {
+    let places = Places::new(2);
+    let older = places.take().await;
+    pause(1).await;
+    let newer = places.take().await;
+    let newcomer = tokio::spawn({
+        let places = places.clone();
+        async move { places.take().await }
+    });
+    tokio::task::yield_now().await;
+    let _request = older.begins();
+    assert_eq!(leaving(&[&older, &newer]).await, [1]);
+    drop(newer);
+    newcomer.await.unwrap();
+}
