@@ -486,7 +486,7 @@ fn the_image_is_made_of_what_is_there() {
             _ => {}
         }
     }
-    assert_eq!((stages, copied), (vec!["build"], 4));
+    assert_eq!((stages, copied), (vec!["build"], 5));
     let profile = "[profile.dist]";
     assert!(
         read("Cargo.toml").contains(profile),
