@@ -37,7 +37,7 @@ pub struct Warehouse {
 pub struct Interval {
     /// In Go's notation: `5m0s`, `1.5h`.
     pub text: String,
-    /// What the text means, and at least [`LEAST_INTERVAL`].
+    /// What the text means, and at least a second.
     pub duration: Duration,
 }
 
