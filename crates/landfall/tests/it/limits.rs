@@ -24,6 +24,14 @@ fn announced(bytes: usize) -> Vec<u8> {
     format!("{head}{PROOF}\r\nContent-Length: {bytes}\r\n\r\n").into_bytes()
 }
 
+/// The same, whose sender is told when its body is awaited.
+fn welcomed(bytes: usize) -> Vec<u8> {
+    let mut head = announced(bytes);
+    head.truncate(head.len() - 2);
+    head.extend(b"Expect: 100-continue\r\n\r\n");
+    head
+}
+
 /// Whether the other side has hung up by now, in whatever way.
 fn has_ended(stream: &mut TcpStream) -> bool {
     stream.set_nonblocking(true).unwrap();
@@ -76,7 +84,9 @@ fn silent_clients_do_not_keep_others_out() {
     landfall.takes();
     // Whoever has just come is not who leaves.
     let mut busy = landfall.secured();
-    busy.send(&announced(10)).unwrap();
+    busy.send(&welcomed(10)).unwrap();
+    // Before that it has said nothing, for all that landfall knows.
+    assert_eq!(busy.answer().unwrap(), (100, String::new()));
     for _ in 0..3 {
         silent.extend((0..20).map(|_| secured::tcp(&landfall.host)));
         landfall.takes();
