@@ -221,27 +221,6 @@ impl Store {
         .await
     }
 
-    /// Writes what matching found, together with the work that follows from it.
-    pub async fn plan(&self, planned: Vec<Matched>, now: Timestamp) -> Result<(), StoreError> {
-        self.write(move |writing| {
-            for Matched { id, explanations, work } in &planned {
-                let changed = writing
-                    .connection
-                    .prepare_cached(
-                        "UPDATE entries SET matched = ?2, explanation = ?3 WHERE id = ?1 AND matched IS NULL",
-                    )?
-                    .execute(params![id.as_i64(), now.as_millisecond(), json(explanations)])?;
-                if changed == 1 {
-                    for (target, hints) in work {
-                        super::work::insert(writing.connection, *id, target, hints, now)?;
-                    }
-                }
-            }
-            Ok(())
-        })
-        .await
-    }
-
     /// Entries, the newest first, each with the number of its targets by state.
     pub async fn entries(&self, filter: EntryFilter) -> Result<Vec<(Entry, BTreeMap<String, u32>)>, StoreError> {
         self.read(move |connection| {

@@ -4,6 +4,7 @@ mod catalog;
 mod checkpoints;
 mod durability;
 mod entries;
+mod plan;
 mod queue;
 mod reader;
 mod recent;

@@ -16,9 +16,9 @@ pub(super) fn json<T: Serialize + ?Sized>(value: &T) -> String {
 }
 
 /// Makes JSON texts of values in a row, many of which are the same.
-pub(super) struct Repeated<'a, T>(Option<(&'a T, String)>);
+pub(super) struct Repeated<'a, T: ?Sized>(Option<(&'a T, String)>);
 
-impl<'a, T: Serialize + PartialEq> Repeated<'a, T> {
+impl<'a, T: Serialize + PartialEq + ?Sized> Repeated<'a, T> {
     pub(super) fn new() -> Self {
         Self(None)
     }

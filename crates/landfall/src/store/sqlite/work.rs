@@ -170,6 +170,7 @@ pub(super) fn counts(connection: &Connection, entry: EntryId) -> rusqlite::Resul
     rows.collect()
 }
 
+/// Writes the work of one target that begins.
 pub(super) fn insert(
     connection: &Connection,
     entry: EntryId,
@@ -177,19 +178,31 @@ pub(super) fn insert(
     hints: &[Hint],
     now: Timestamp,
 ) -> rusqlite::Result<()> {
+    insert_all(connection, entry, [(target, hints)], now)
+}
+
+/// Writes work that begins. Its state is the same for all targets, and where to look for most of them.
+pub(super) fn insert_all<'a>(
+    connection: &Connection,
+    entry: EntryId,
+    fresh: impl IntoIterator<Item = (&'a Target, &'a [Hint])>,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     let work = Work::accepted(now);
-    connection
-        .prepare_cached(
-            "INSERT OR IGNORE INTO work (entry, target, state, summary, due, hints) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
+    let (state, mut hints) = (json(&work), Repeated::new());
+    let mut statement = connection.prepare_cached(
+        "INSERT OR IGNORE INTO work (entry, target, state, summary, due, hints) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+    )?;
+    for (target, pointed_at) in fresh {
+        statement.execute(params![
             entry.as_i64(),
             target.to_string(),
-            json(&work),
+            state,
             work.summary().as_str(),
             due(&work),
-            json(hints)
+            hints.json(pointed_at)
         ])?;
+    }
     Ok(())
 }
 
