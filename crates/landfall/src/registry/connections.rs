@@ -1,6 +1,7 @@
 //! Holds the HTTP connections, by how TLS is checked and whether a proxy may stand between; must not know registries.
 
 use std::error::Error as _;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use reqwest::{Client, Url};
@@ -18,19 +19,24 @@ pub enum TlsVerification {
     Skip,
 }
 
-/// One pool of connections for each way to connect.
+/// One pool of connections for each way to connect. Each is made when it is first needed: to read the system's certificates takes time and
+/// memory, and where Warehouses are in an API server, mostly nobody here asks registries at all.
 pub(super) struct Connections {
+    user_agent: String,
+    connect_timeout: Duration,
+    idle_per_host: usize,
     proxied: Pools,
     /// For this machine itself, where the environment's proxy does not apply.
     direct: Pools,
 }
 
+#[derive(Default)]
 struct Pools {
-    verified: Client,
-    unverified: Client,
+    verified: OnceLock<Client>,
+    unverified: OnceLock<Client>,
 }
 
-/// Which pools to make.
+/// Which pool to make.
 #[derive(Clone, Copy)]
 enum Route {
     AsTheEnvironmentSays,
@@ -38,60 +44,56 @@ enum Route {
 }
 
 impl Connections {
-    pub(super) fn new(
-        user_agent: &str,
-        connect_timeout: Duration,
-        idle_per_host: usize,
-    ) -> Result<Self, RegistryError> {
-        let pools = |route| {
-            let client = |tls| client(user_agent, connect_timeout, idle_per_host, route, tls);
-            Ok(Pools {
-                verified: client(TlsVerification::Verify)?,
-                unverified: client(TlsVerification::Skip)?,
-            })
-        };
-        Ok(Self {
-            proxied: pools(Route::AsTheEnvironmentSays)?,
-            direct: pools(Route::Direct)?,
-        })
-    }
-
-    /// The client for a URL.
-    pub(super) fn to(&self, url: &Url, tls: TlsVerification) -> &Client {
-        let pools = if is_loopback(url) { &self.direct } else { &self.proxied };
-        match tls {
-            TlsVerification::Verify => &pools.verified,
-            TlsVerification::Skip => &pools.unverified,
+    pub(super) fn new(user_agent: &str, connect_timeout: Duration, idle_per_host: usize) -> Self {
+        Self {
+            user_agent: user_agent.to_owned(),
+            connect_timeout,
+            idle_per_host,
+            proxied: Pools::default(),
+            direct: Pools::default(),
         }
     }
-}
 
-fn client(
-    user_agent: &str,
-    connect_timeout: Duration,
-    idle_per_host: usize,
-    route: Route,
-    tls: TlsVerification,
-) -> Result<Client, RegistryError> {
-    let mut builder = Client::builder()
-        .user_agent(user_agent)
-        .connect_timeout(connect_timeout)
-        .pool_max_idle_per_host(idle_per_host)
-        .referer(false)
-        // Redirects are followed by hand: where they lead, and with which headers, is for `site` to say.
-        .redirect(reqwest::redirect::Policy::none());
-    if let Route::Direct = route {
-        builder = builder.no_proxy();
+    /// The client for a URL; an error if TLS cannot be set up.
+    pub(super) fn to(&self, url: &Url, tls: TlsVerification) -> Result<&Client, RegistryError> {
+        let (route, pools) = match is_loopback(url) {
+            true => (Route::Direct, &self.direct),
+            false => (Route::AsTheEnvironmentSays, &self.proxied),
+        };
+        let pool = match tls {
+            TlsVerification::Verify => &pools.verified,
+            TlsVerification::Skip => &pools.unverified,
+        };
+        match pool.get() {
+            Some(client) => Ok(client),
+            None => {
+                let client = self.client(route, tls)?;
+                Ok(pool.get_or_init(|| client))
+            }
+        }
     }
-    if tls == TlsVerification::Skip {
-        builder = builder.tls_danger_accept_invalid_certs(true);
+
+    fn client(&self, route: Route, tls: TlsVerification) -> Result<Client, RegistryError> {
+        let mut builder = Client::builder()
+            .user_agent(&self.user_agent)
+            .connect_timeout(self.connect_timeout)
+            .pool_max_idle_per_host(self.idle_per_host)
+            .referer(false)
+            // Redirects are followed by hand: where they lead, and with which headers, is for `site` to say.
+            .redirect(reqwest::redirect::Policy::none());
+        if let Route::Direct = route {
+            builder = builder.no_proxy();
+        }
+        if tls == TlsVerification::Skip {
+            builder = builder.tls_danger_accept_invalid_certs(true);
+        }
+        builder.build().map_err(|error| {
+            RegistryError::refused(format!(
+                "the HTTP client cannot be set up: {}",
+                innermost(&error.without_url())
+            ))
+        })
     }
-    builder.build().map_err(|error| {
-        RegistryError::refused(format!(
-            "the HTTP client cannot be set up: {}",
-            innermost(&error.without_url())
-        ))
-    })
 }
 
 /// Whether a failure to connect looks as if the server does not speak TLS: it answered something else, or hung up on the

@@ -97,10 +97,10 @@ impl std::fmt::Debug for RegistryClient {
 }
 
 impl RegistryClient {
-    /// A client that knows nothing of any host yet; an error if a mirror cannot be used or TLS cannot be set up.
+    /// A client that knows nothing of any host yet; an error if a mirror cannot be used.
     pub fn new(options: RegistryOptions) -> Result<Self, RegistryError> {
         endpoint::check_mirrors(&options.mirrors)?;
-        let transport = transport::Transport::new(&options)?;
+        let transport = transport::Transport::new(&options);
         Ok(Self {
             inner: Arc::new(Inner {
                 options,

@@ -102,10 +102,10 @@ pub(super) struct Transport {
 }
 
 impl Transport {
-    pub(super) fn new(options: &RegistryOptions) -> Result<Self, RegistryError> {
+    pub(super) fn new(options: &RegistryOptions) -> Self {
         let concurrency = options.concurrency_per_host.max(1);
-        Ok(Self {
-            connections: Connections::new(&options.user_agent, options.connect_timeout, concurrency)?,
+        Self {
+            connections: Connections::new(&options.user_agent, options.connect_timeout, concurrency),
             budgets: Budgets::new(Allowance {
                 requests_per_second: options.requests_per_second,
                 concurrency,
@@ -113,7 +113,7 @@ impl Transport {
             wait_deadline: options.wait_deadline,
             request_timeout: options.request_timeout,
             bases: Mutex::new(HashMap::new()),
-        })
+        }
     }
 
     /// Where to ask for an endpoint: where it answered before, or both schemes in turn.
@@ -202,7 +202,7 @@ impl Transport {
     async fn send_once(&self, outgoing: &Outgoing<'_>, host: &str) -> Result<Answer, Failure> {
         let mut request = self
             .connections
-            .to(outgoing.url, outgoing.tls)
+            .to(outgoing.url, outgoing.tls)?
             .request(outgoing.method.clone(), outgoing.url.clone())
             .header(ACCEPT, outgoing.accept);
         match outgoing.proof {
