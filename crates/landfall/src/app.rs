@@ -28,7 +28,7 @@ use crate::metrics::Metrics;
 use crate::pipeline::{Pipeline, Rules};
 use crate::reconfigure::Reconfigurer;
 use crate::registry::RegistryClient;
-use crate::resources;
+use crate::resources::{self, Known};
 use crate::senders::Senders;
 use crate::server::metrics::Sources;
 use crate::server::tls::Tls;
@@ -160,7 +160,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         indexed: Mutex::default(),
     };
     let first = snapshot.borrow().clone();
-    if first.is_complete {
+    if first.known > Known::Nothing {
         reconfigurer.apply(&first).await?;
     }
     let admin = Admin {
@@ -176,8 +176,10 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         requests: Throttle::per_minute(config.peer_requests_per_minute),
         failed_proofs: Throttle::per_minute(config.failed_proofs_per_minute),
     };
+    let (known, in_force) = watch::channel(Known::Nothing);
     let intake = Intake {
         live,
+        known: in_force,
         store,
         pipeline: pipeline.clone(),
         dedupe_window: config.dedupe_window,
@@ -200,8 +202,9 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         reconfigurer,
         pipeline,
         phase: phase.clone(),
+        known,
     };
-    if first.is_complete {
+    if first.known > Known::Nothing {
         following.begin(&first);
     }
     tokio::spawn(following.follow());

@@ -1,5 +1,6 @@
 //! Takes a delivery in: reads it, counts whom it is for, and writes it to the journal before anyone is answered.
 
+mod early;
 mod generic;
 
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use landfall_core::pace::Pace;
 use landfall_core::receiver::{self, Contents, Malformed, Reach, Report, Sender};
 use landfall_core::secret::SecretAge;
 use landfall_core::target::Target;
+use tokio::sync::watch;
 
 use crate::clock::now;
 use crate::live::Live;
@@ -22,6 +24,7 @@ use crate::metrics::Metrics;
 pub use generic::{ActionResult, Answers, Evaluators};
 
 use crate::pipeline::{Pipeline, hints_by_target};
+use crate::resources::Known;
 use crate::store::{Acceptance, Found, NewEntry, NewReport, Recorded, Store, StoreError};
 
 /// Where no more subscribe to a repository than this, an event is matched within its request, and its work is written with it:
@@ -33,6 +36,8 @@ const AT_ONCE: usize = 8;
 #[derive(Clone)]
 pub struct Intake {
     pub live: Arc<ArcSwap<Live>>,
+    /// How much of the resources is in force.
+    pub known: watch::Receiver<Known>,
     pub store: Store,
     /// Follows up what is on the disk.
     pub pipeline: Arc<Pipeline>,
@@ -48,10 +53,10 @@ pub struct Intake {
 /// What the sender is told.
 #[derive(Debug)]
 pub enum Taken {
-    /// It is on the disk and will be followed up; so many targets of that kind want it.
+    /// It is on the disk and will be followed up; so many targets of that kind want it, as far as that is known.
     Accepted {
         id: EntryId,
-        matched: usize,
+        matched: Option<usize>,
         refreshes: &'static str,
     },
     /// It is on the disk as a repetition of another one.
@@ -74,7 +79,7 @@ impl Intake {
             return self.take_generic(delivery, reach, peer).await;
         }
         let read = receiver::read(&delivery);
-        self.keep_what_was_read(delivery, reach, peer, read).await
+        self.keep_what_was_read(delivery, reach, peer, &read).await
     }
 
     /// Writes down what was read of a delivery.
@@ -83,9 +88,9 @@ impl Intake {
         delivery: Delivery,
         reach: Reach,
         peer: SocketAddr,
-        read: Result<Contents, Malformed>,
+        read: &Result<Contents, Malformed>,
     ) -> Taken {
-        let recording = match &read {
+        let recording = match read {
             Ok(contents) => self.record(&delivery, contents, &reach),
             Err(malformed) => Recording::nothing(Recorded::Malformed(malformed.to_string())),
         };
@@ -94,15 +99,18 @@ impl Intake {
             matched,
             targets,
         } = recording;
+        let early = early::Early::of(matched, &delivery, &reach);
         let accepted = self
             .keep(self.new_entry(delivery, reach, peer, contents), targets)
             .await;
         match (accepted, read) {
             (Ok(Acceptance::New(id) | Acceptance::Duplicate { id, .. } | Acceptance::Recorded(id)), Err(problem)) => {
+                let problem = problem.clone();
                 Taken::Malformed { id: Some(id), problem }
             }
             (Err(error), Err(problem)) => {
                 tracing::warn!(%error, "no record was kept of a malformed delivery");
+                let problem = problem.clone();
                 Taken::Malformed { id: None, problem }
             }
             (Err(error), Ok(_)) => {
@@ -110,7 +118,11 @@ impl Intake {
                 Taken::Unavailable
             }
             (Ok(Acceptance::New(id)), Ok(contents)) => {
-                tell(id, peer, matched, &contents);
+                let matched = match early {
+                    Some(early) => self.count_later(early, contents).await,
+                    None => matched,
+                };
+                tell(id, peer, matched, contents);
                 let refreshes = contents
                     .reports
                     .first()
@@ -142,12 +154,7 @@ impl Intake {
             return Recording::nothing(Recorded::Ignored(contents.set_aside.join("; ")));
         }
         let live = self.live.load();
-        let mut interest = Interest::default();
-        for report in &contents.reports {
-            let more = live.index.interest(&report.event, reach);
-            interest.wanted += more.wanted;
-            interest.subscriptions += more.subscriptions;
-        }
+        let interest = (live.known == Known::Everything).then(|| interest(&live.index, contents, reach));
         let unique = (delivery.sender() == Sender::Generic).then(generic::never_the_same);
         let content = unique.as_deref().unwrap_or(delivery.body());
         let report = |(position, report): (usize, &Report)| NewReport {
@@ -156,9 +163,10 @@ impl Intake {
         };
         let mut reports: Vec<NewReport> = contents.reports.iter().enumerate().map(report).collect();
         let mut targets = Vec::new();
-        let contents = match (interest.subscriptions, reports.pop_if(|_| contents.reports.len() == 1)) {
-            (0, only) => Recorded::Unsubscribed(reports.into_iter().chain(only).collect()),
-            (1..=AT_ONCE, Some(only)) if self.pace_of(delivery).is_none() && !self.store.is_shared() => {
+        let subscriptions = interest.map(|interest| interest.subscriptions);
+        let contents = match (subscriptions, reports.pop_if(|_| contents.reports.len() == 1)) {
+            (Some(0), only) => Recorded::Unsubscribed(reports.into_iter().chain(only).collect()),
+            (Some(1..=AT_ONCE), Some(only)) if self.pace_of(delivery).is_none() && !self.store.is_shared() => {
                 let found = found(&live.index, &only.event, reach);
                 targets.extend(found.work.iter().map(|(target, _)| target.clone()));
                 Recorded::Matched(only, found)
@@ -167,7 +175,7 @@ impl Intake {
         };
         Recording {
             contents,
-            matched: interest.wanted,
+            matched: interest.map(|interest| interest.wanted),
             targets,
         }
     }
@@ -213,8 +221,8 @@ impl Intake {
 /// What the journal is to hold of a delivery, and what is to follow.
 struct Recording {
     contents: Recorded,
-    /// How many targets want it.
-    matched: usize,
+    /// How many targets want it; absent where that is not known yet.
+    matched: Option<usize>,
     /// Those whose work is written with it.
     targets: Vec<Target>,
 }
@@ -224,10 +232,21 @@ impl Recording {
     fn nothing(contents: Recorded) -> Self {
         Self {
             contents,
-            matched: 0,
+            matched: Some(0),
             targets: Vec::new(),
         }
     }
+}
+
+/// How many want the events, and may.
+fn interest(index: &Index, contents: &Contents, reach: &Reach) -> Interest {
+    let mut all = Interest::default();
+    for report in &contents.reports {
+        let more = index.interest(&report.event, reach);
+        all.wanted += more.wanted;
+        all.subscriptions += more.subscriptions;
+    }
+    all
 }
 
 /// What matching one event finds.
@@ -238,14 +257,14 @@ fn found(index: &Index, event: &Event, reach: &Reach) -> Found {
 }
 
 /// A line for each event, with the fields of Image Updater's log. What nobody wants is a detail.
-fn tell(id: EntryId, peer: SocketAddr, matched: usize, contents: &Contents) {
-    if matched == 0 && !tracing::enabled!(tracing::Level::DEBUG) {
+fn tell(id: EntryId, peer: SocketAddr, matched: Option<usize>, contents: &Contents) {
+    if matched == Some(0) && !tracing::enabled!(tracing::Level::DEBUG) {
         return;
     }
     for report in &contents.reports {
         let tag = report.event.subject();
         let (registry, repository) = report.event.host_and_path();
-        if matched > 0 {
+        if matched != Some(0) {
             tracing::info!(delivery = %id, webhook_remote = %peer, webhook_registry = registry,
                 webhook_repository = %repository, webhook_tag = tag, matched, "accepted");
         } else {

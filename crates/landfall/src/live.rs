@@ -14,12 +14,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::controller::credentials::Credentials;
 use crate::controller::receivers::Doors;
+use crate::resources::Known;
 
 /// Everything that a request or a refresh needs to know about the configuration.
 #[derive(Default)]
 pub struct Live {
-    /// Whether the resources are known. Before that, who is not found here may be there all the same.
-    pub is_known: bool,
+    /// How much is in force. Before that, who is not found here may be there all the same.
+    pub known: Known,
     /// Receivers by path.
     pub doors: Doors,
     /// Receivers of the door by type, by sender.

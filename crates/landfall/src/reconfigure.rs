@@ -103,7 +103,7 @@ impl Reconfigurer {
             .previous_secrets
             .keep(|receiver| rotating.contains(receiver));
         self.pipeline.live.store(Arc::new(Live {
-            is_known: true,
+            known: snapshot.known,
             doors: Doors::of(&derived, &self.settings.base_url),
             receivers: summaries,
             by_type,

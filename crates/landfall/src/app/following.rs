@@ -1,4 +1,4 @@
-//! Follows the resources while the process runs: puts each snapshot in force, and begins with the first that is complete.
+//! Follows the resources while the process runs: puts each snapshot in force, and begins with the first that knows enough.
 
 use std::sync::Arc;
 
@@ -6,30 +6,44 @@ use tokio::sync::watch;
 
 use crate::pipeline::Pipeline;
 use crate::reconfigure::Reconfigurer;
-use crate::resources::Snapshot;
+use crate::resources::{Known, Snapshot};
 use crate::server::Phase;
 
-/// Puts snapshots in force, the first that is complete and every later one.
+/// Puts snapshots in force, the first in which the receivers are known and every later one.
 pub(super) struct Following {
     pub(super) snapshot: watch::Receiver<Arc<Snapshot>>,
     pub(super) secrets: watch::Receiver<()>,
     pub(super) reconfigurer: Reconfigurer,
     pub(super) pipeline: Arc<Pipeline>,
     pub(super) phase: watch::Sender<Phase>,
+    /// How much is in force.
+    pub(super) known: watch::Sender<Known>,
 }
 
 impl Following {
-    /// The first snapshot is in force: from now on it is known who wants what.
-    pub(super) fn begin(&self, first: &Snapshot) {
-        tokio::spawn(self.pipeline.clone().run());
+    /// Does what is possible only since so much is in force: once the receivers are known, deliveries are taken, and once everything
+    /// is, they are followed up.
+    pub(super) fn begin(&self, current: &Snapshot) {
+        let before = self.known.send_replace(current.known);
+        if before < Known::Receivers {
+            tracing::info!(resources = current.resources.len(), "landfall is ready");
+        }
+        if before < Known::Everything && current.known == Known::Everything {
+            tokio::spawn(self.pipeline.clone().run());
+        }
+        let next = match current.known {
+            Known::Nothing => Phase::Starting,
+            Known::Receivers if current.is_withheld => Phase::Withheld,
+            Known::Receivers => Phase::Receiving,
+            Known::Everything => Phase::Serving,
+        };
         self.phase.send_if_modified(|phase| {
-            let is_first = *phase == Phase::Starting;
-            if is_first {
-                *phase = Phase::Serving;
+            let is_news = *phase != Phase::Stopping && *phase != next;
+            if is_news {
+                *phase = next;
             }
-            is_first
+            is_news
         });
-        tracing::info!(resources = first.resources.len(), "landfall is ready");
     }
 
     /// Puts every later snapshot in force, and the last one again where a webhook secret's file has changed.
@@ -43,7 +57,7 @@ impl Following {
                 Ok(()) = self.secrets.changed() => "a file with a webhook secret has changed, and the secret is in force",
             };
             let current = self.snapshot.borrow_and_update().clone();
-            if !current.is_complete {
+            if current.known == Known::Nothing {
                 continue;
             }
             let applied = self.reconfigurer.apply(&current).await;
@@ -53,9 +67,7 @@ impl Following {
                     tracing::error!(%error, "the resources are in force, but their statuses could not be kept");
                 }
             }
-            if *self.phase.borrow() == Phase::Starting {
-                self.begin(&current);
-            }
+            self.begin(&current);
         }
     }
 }

@@ -28,6 +28,7 @@ use crate::lease::Leadership;
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::pipeline::Slots;
+use crate::resources::Known;
 use crate::resources::kubernetes::{ApiServer, Progresses};
 
 /// The plan is looked at this often even if nothing seems due: clocks jump, and a wake-up must not be all there is.
@@ -186,7 +187,7 @@ impl Reconciler {
             };
             progress.is_none_or(knows)
         };
-        self.live.load().is_known && self.progresses.targets().iter().all(caught_up)
+        self.live.load().known == Known::Everything && self.progresses.targets().iter().all(caught_up)
     }
 
     /// Plans the next look at a Warehouse of which there is news.

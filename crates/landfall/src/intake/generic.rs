@@ -10,13 +10,15 @@ use landfall_core::delivery::Delivery;
 use landfall_core::event::Event;
 use landfall_core::journal::EntryId;
 use landfall_core::receiver::generic::{self, Evaluated, Outcome};
-use landfall_core::receiver::{Malformed, Reach};
+use landfall_core::receiver::{Contents, Malformed, Reach};
 use landfall_core::target::Target;
 use serde::Serialize;
 use tokio::sync::Semaphore;
 
 use super::{Intake, Taken};
 use crate::clock::now;
+use crate::live::Live;
+use crate::resources::Known;
 
 /// How many deliveries' expressions are evaluated at once. Each may keep a processor busy for some tenths of a second.
 const AT_ONCE: usize = 4;
@@ -85,6 +87,12 @@ impl ActionResult {
         }
     }
 
+    /// Before it is known which resources there are.
+    fn selected_later() -> Self {
+        let summary = "Resources are selected and refreshed once all of them are known";
+        Self::new(true, ActionVerdict::Success, summary)
+    }
+
     fn selected(targets: &[&Target]) -> Self {
         let count = targets.len();
         let summary = format!("Refreshed {count} of {count} selected resources");
@@ -112,47 +120,51 @@ impl Intake {
         };
         let evaluated = match evaluated {
             Ok(evaluated) => evaluated,
-            Err(malformed) => return self.keep_what_was_read(delivery, reach, peer, Err(malformed)).await,
+            Err(malformed) => return self.keep_what_was_read(delivery, reach, peer, &Err(malformed)).await,
         };
         for problem in evaluated.contents.set_aside.iter().filter(|_| has_error(&evaluated)) {
             tracing::warn!(%receiver, problem, "an action of a generic receiver was not carried out");
         }
-        let results: Vec<ActionResult> = evaluated
-            .outcomes
-            .iter()
-            .map(|outcome| self.result(outcome, &evaluated, &reach))
-            .collect();
         let nothing_but_errors = evaluated.contents.reports.is_empty() && has_error(&evaluated);
+        let Evaluated { contents, outcomes } = evaluated;
         let read = if nothing_but_errors {
-            Err(Malformed::Unusable(evaluated.contents.set_aside.join("; ")))
+            Err(Malformed::Unusable(contents.set_aside.join("; ")))
         } else {
-            Ok(evaluated.contents)
+            Ok(contents)
         };
-        let (id, outcome) = match self.keep_what_was_read(delivery, reach, peer, read).await {
+        let (id, outcome) = match self.keep_what_was_read(delivery, reach.clone(), peer, &read).await {
             Taken::Accepted { id, .. } => (Some(id), "accepted"),
             Taken::Duplicate { id, .. } => (Some(id), "duplicate"),
             Taken::Ignored { id, .. } => (Some(id), "ignored"),
             Taken::Malformed { id, .. } => (id, "malformed"),
             other => return other,
         };
+        let results = self.results(&outcomes, read.ok().as_ref(), &reach);
         Taken::Evaluated(Answers { id, outcome, results })
     }
 
-    fn result(&self, outcome: &Outcome, evaluated: &Evaluated, reach: &Reach) -> ActionResult {
-        use ActionVerdict::{Error, NotApplicable};
-        match outcome {
-            Outcome::NotApplicable => ActionResult::new(false, NotApplicable, "Request did not match whenExpression"),
-            Outcome::WhenFailed(_) => ActionResult::new(false, Error, "Error evaluating whenExpression"),
-            Outcome::CriteriaFailed(_) => ActionResult::new(true, Error, "Error evaluating targetSelectionCriteria"),
-            Outcome::Asked(place) => {
-                let live = self.live.load();
-                let report = evaluated.contents.reports.get(*place);
-                let chosen: Vec<&Target> = match report.map(|report| &report.event) {
-                    Some(Event::RefreshRequested(request)) => live.index.chosen(request, reach).into_iter().collect(),
-                    _ => Vec::new(),
-                };
-                ActionResult::selected(&chosen)
-            }
+    /// What became of each action, by what is known now.
+    fn results(&self, outcomes: &[Outcome], contents: Option<&Contents>, reach: &Reach) -> Vec<ActionResult> {
+        let live = self.live.load();
+        let result = |outcome: &Outcome| result(outcome, contents, reach, &live);
+        outcomes.iter().map(result).collect()
+    }
+}
+
+fn result(outcome: &Outcome, contents: Option<&Contents>, reach: &Reach, live: &Live) -> ActionResult {
+    use ActionVerdict::{Error, NotApplicable};
+    match outcome {
+        Outcome::NotApplicable => ActionResult::new(false, NotApplicable, "Request did not match whenExpression"),
+        Outcome::WhenFailed(_) => ActionResult::new(false, Error, "Error evaluating whenExpression"),
+        Outcome::CriteriaFailed(_) => ActionResult::new(true, Error, "Error evaluating targetSelectionCriteria"),
+        Outcome::Asked(_) if live.known < Known::Everything => ActionResult::selected_later(),
+        Outcome::Asked(place) => {
+            let report = contents.and_then(|contents| contents.reports.get(*place));
+            let chosen: Vec<&Target> = match report.map(|report| &report.event) {
+                Some(Event::RefreshRequested(request)) => live.index.chosen(request, reach).into_iter().collect(),
+                _ => Vec::new(),
+            };
+            ActionResult::selected(&chosen)
         }
     }
 }

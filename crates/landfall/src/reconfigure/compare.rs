@@ -10,27 +10,31 @@ use landfall_core::resource::status::ConfigStatus;
 use super::{Reconfigurer, Records, Subscribed};
 use crate::controller::receivers::Derived;
 use crate::live::{Live, ReceiverSummary};
-use crate::resources::{Loaded, Snapshot};
+use crate::resources::{Known, Loaded, Snapshot};
 
 impl Reconfigurer {
-    /// What is in force, where the Warehouses and Promotions are the ones that it was made of. Where they come from a folder, time goes on
-    /// for them with each snapshot.
+    /// What is in force, where the Warehouses and Promotions are the ones that it was made of, or are not all known yet. Where they come
+    /// from a folder, time goes on for them with each snapshot.
     pub(super) fn unchanged(&self, snapshot: &Snapshot, in_force: &Live) -> Option<Subscribed> {
         if let Records::Store = self.records {
             return None;
+        }
+        let subscribed = || (in_force.index.clone(), in_force.warehouses.clone());
+        if snapshot.known < Known::Everything {
+            return Some(subscribed());
         }
         let subscribing =
             |loaded: &&Arc<Loaded>| matches!(loaded.resource, Resource::Warehouse(_) | Resource::Promotion(_));
         let current: Vec<_> = snapshot.resources.values().filter(subscribing).cloned().collect();
         let mut indexed = self.indexed.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = in_force.is_known
+        let same = in_force.known == Known::Everything
             && indexed.len() == current.len()
             && indexed
                 .iter()
                 .zip(&current)
                 .all(|(before, now)| Arc::ptr_eq(before, now));
         *indexed = current;
-        same.then(|| (in_force.index.clone(), in_force.warehouses.clone()))
+        same.then(subscribed)
     }
 }
 

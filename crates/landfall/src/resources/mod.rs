@@ -44,8 +44,22 @@ pub struct Snapshot {
     /// Resources of which nobody can tell at the moment what they say, or whether they exist, and why. Whatever was known of
     /// them before is still among the resources.
     pub unreadable: BTreeMap<ResourceKey, String>,
-    /// Whether everything was read at least once. Before that, what is not here may exist all the same.
-    pub is_complete: bool,
+    /// What was read at least once. Before that, what is not here may exist all the same.
+    pub known: Known,
+    /// Whether the place refuses to tell who subscribes to what, and never told it.
+    pub is_withheld: bool,
+}
+
+/// How much of what a place has is known, at least as it once was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Known {
+    /// Not even who may post.
+    #[default]
+    Nothing,
+    /// All receivers and their Secrets, which is enough to take deliveries. Who subscribes to what is still being read.
+    Receivers,
+    /// Who subscribes to what as well.
+    Everything,
 }
 
 /// A resource and where it was read.

@@ -152,10 +152,17 @@ impl Answer {
 fn json(status: StatusCode, answer: &Answer) -> Response<Body> {
     let said = match answer {
         // Nothing in these words has to be escaped.
-        Answer::Taken(Taken::Accepted { matched, refreshes, .. }) => {
+        Answer::Taken(Taken::Accepted {
+            matched: Some(matched),
+            refreshes,
+            ..
+        }) => {
             let body = format!("{{\"msg\":\"refreshed {matched} {refreshes}(s)\"}}\n");
             return respond(status, "application/json", body);
         }
+        Answer::Taken(Taken::Accepted { refreshes, .. }) => Said::Msg(format!(
+            "accepted; each {refreshes} that wants it is refreshed once all of them are known"
+        )),
         // The order of the fields is Kargo's, so this is no `Value`, which would sort them.
         Answer::Taken(Taken::Evaluated(answers)) => {
             let results = serde_json::to_string(&answers.results).unwrap_or_default();

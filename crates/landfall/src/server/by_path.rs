@@ -13,6 +13,7 @@ use landfall_core::receiver::Receiver;
 use super::answer::Answer;
 use super::{Door, unclean};
 use crate::intake::Taken;
+use crate::resources::Known;
 
 /// Kargo's limit.
 const BODY_LIMIT: usize = 2 << 20;
@@ -29,7 +30,9 @@ pub(super) async fn receive(
         None if let Some(elsewhere) = unclean::redirect(request.uri()) => return elsewhere,
         _ if !door.admits(peer) => Answer::Busy,
         // Whether somebody is there, nobody can tell yet, or not now.
-        None if !live.is_known || live.doors.withholds(request.uri().path()) => Answer::Taken(Taken::Unavailable),
+        None if live.known == Known::Nothing || live.doors.withholds(request.uri().path()) => {
+            Answer::Taken(Taken::Unavailable)
+        }
         None => Answer::Unknown,
         Some(_) if request.method() != Method::POST => Answer::WrongMethod,
         Some(receiver) => take(&door, receiver, peer, request).await,

@@ -15,6 +15,7 @@ use super::answer::Answer;
 use super::body::query;
 use crate::intake::Taken;
 use crate::live::Live;
+use crate::resources::Known;
 
 /// Image Updater's limit.
 const BODY_LIMIT: usize = 1 << 20;
@@ -34,7 +35,7 @@ pub(super) async fn receive(
     let answer = match (request.method(), receiver) {
         _ if !door.admits(peer) => Answer::Busy,
         (&Method::POST, Ok(receiver)) => take(&door, &receiver, peer, request).await,
-        (&Method::POST, Err(_)) if !live.is_known => Answer::Taken(Taken::Unavailable),
+        (&Method::POST, Err(_)) if live.known == Known::Nothing => Answer::Taken(Taken::Unavailable),
         (&Method::POST, Err(answer)) => answer,
         (&Method::OPTIONS, Ok(receiver)) => greet(&door, &receiver, request).await,
         _ => Answer::WrongMethod,

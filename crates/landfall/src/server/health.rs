@@ -18,8 +18,12 @@ const FRESH: Duration = Duration::from_secs(1);
 /// Where the process is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// The resources are not in force yet.
+    /// The receivers are not in force yet.
     Starting,
+    /// Deliveries are taken. They are followed up once it is known who subscribes to what.
+    Receiving,
+    /// The same, but it is refused to tell who subscribes to what: deliveries are for whoever knows it already.
+    Withheld,
     Serving,
     /// Requests that have begun are answered, and no others.
     Stopping,
@@ -78,6 +82,8 @@ impl Health {
     pub(super) async fn ready(&self, reader: Reader) -> Checked {
         let phase = match *self.phase.borrow() {
             Phase::Starting => Err("the resources are not in force yet".to_owned()),
+            Phase::Receiving => Ok(Some("who subscribes to what is still being read".to_owned())),
+            Phase::Withheld => Err("nobody may read here who subscribes to what; the log says why".to_owned()),
             Phase::Serving => Ok(None),
             Phase::Stopping => Err("the process is about to end".to_owned()),
         };
@@ -161,6 +167,18 @@ mod tests {
                 Phase::Starting,
                 Reader::Operator,
                 unwell("[-]resources failed: the resources are not in force yet\n[+]journal ok\nreadyz check failed\n"),
+            ),
+            (
+                Phase::Receiving,
+                Reader::Anyone,
+                well(
+                    "[+]resources ok: who subscribes to what is still being read\n[+]journal ok\nreadyz check passed\n",
+                ),
+            ),
+            (
+                Phase::Withheld,
+                Reader::Anyone,
+                unwell("[-]resources failed: reason withheld\n[+]journal ok\nreadyz check failed\n"),
             ),
             (
                 Phase::Serving,

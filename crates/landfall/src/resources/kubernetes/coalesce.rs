@@ -21,6 +21,7 @@ pub(super) async fn gather<T>(first: T, more: &mut Receiver<T>, mut take: impl F
         let until = match awaiting {
             Awaiting::Nothing => (Instant::now() + QUIET).min(began + PATIENCE),
             Awaiting::Answers => began + ANSWER,
+            Awaiting::Enough => return,
         };
         match timeout_at(until, more.recv()).await {
             Ok(Some(next)) => awaiting = take(next),
@@ -37,6 +38,8 @@ pub(super) async fn gather<T>(first: T, more: &mut Receiver<T>, mut take: impl F
 pub(super) enum Awaiting {
     Nothing,
     Answers,
+    /// Not even the end of the burst: somebody waits for what is here.
+    Enough,
 }
 
 #[cfg(test)]
@@ -79,5 +82,18 @@ mod tests {
         })
         .await;
         assert_eq!(taken, [1, 2]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_enough_does_not_wait_for_more() {
+        let (sender, mut receiver) = mpsc::channel(8);
+        sender.send(2).await.unwrap();
+        let mut taken = Vec::new();
+        gather(1, &mut receiver, |number| {
+            taken.push(number);
+            Awaiting::Enough
+        })
+        .await;
+        assert_eq!(taken, [1]);
     }
 }

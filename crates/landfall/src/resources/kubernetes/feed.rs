@@ -89,6 +89,11 @@ impl Feed {
         }
     }
 
+    /// Whether it tells who subscribes to what, and nothing that is needed to take a delivery.
+    pub(super) fn is_of_subscribers(&self) -> bool {
+        matches!(self.kind(), Kind::Warehouse | Kind::Promotion)
+    }
+
     fn api<S>(&self, client: Client) -> Api<Object<S>>
     where
         S: Clone + DeserializeOwned,

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
 
 use kube::Client;
 use landfall_core::resource::Kind;
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
+use tokio::time::timeout;
 
 use super::coalesce::{Awaiting, gather};
 use super::feed::{Feed, Report, Reports, follow};
@@ -17,6 +19,10 @@ use crate::resources::{Snapshot, report};
 
 /// Reports that wait to be taken in. Whoever has more waits, and the API server with it.
 const WAITING: usize = 256;
+
+/// Receivers are asked for first: deliveries can be taken once they are known, and to tell of thousands of Warehouses keeps an API server
+/// busy. Whether they are known or not, who subscribes is asked after so long.
+const HEAD_START: Duration = Duration::from_secs(1);
 
 /// Starts to follow, on the runtime that this is called in, until nobody listens.
 pub(super) fn start(
@@ -36,6 +42,7 @@ pub(super) fn start(
         secrets: BTreeMap::new(),
         reports,
         polled: Arc::default(),
+        receivers: watch::Sender::new(false),
         sender,
     };
     tokio::spawn(follower.run(incoming));
@@ -54,6 +61,8 @@ struct Follower {
     secrets: BTreeMap<Feed, AbortHandle>,
     reports: Reports,
     polled: Arc<AtomicUsize>,
+    /// Whether all that receivers are made of was heard of.
+    receivers: watch::Sender<bool>,
     sender: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -72,7 +81,11 @@ impl Follower {
                 if matches!(feed.kind(), Kind::ProjectConfig | Kind::ClusterConfig) {
                     self.follow_secrets();
                 }
+                if self.held.has_heard_of_receivers() {
+                    self.receivers.send_replace(true);
+                }
                 match self.held.has_heard_all() {
+                    _ if self.held.knows_more() => Awaiting::Enough,
                     true => Awaiting::Nothing,
                     false => Awaiting::Answers,
                 }
@@ -108,7 +121,14 @@ impl Follower {
     fn follow(&mut self, feed: Feed) -> AbortHandle {
         self.held.add(feed.clone());
         let (client, reports, polled) = (self.client.clone(), self.reports.clone(), self.polled.clone());
-        tokio::spawn(follow(client, feed, reports, polled)).abort_handle()
+        let receivers = self.receivers.subscribe();
+        let following = async move {
+            if feed.is_of_subscribers() {
+                head_start(receivers).await;
+            }
+            follow(client, feed, reports, polled).await;
+        };
+        tokio::spawn(following).abort_handle()
     }
 
     /// Follows the Secrets that receivers name, and no others.
@@ -133,4 +153,9 @@ impl Follower {
         report(&self.sender.borrow().problems, &snapshot.problems);
         self.sender.send_replace(Arc::new(snapshot));
     }
+}
+
+async fn head_start(mut receivers: watch::Receiver<bool>) {
+    // Late or gone, nobody has to wait any more.
+    let _ = timeout(HEAD_START, receivers.wait_for(|are_known| *are_known)).await;
 }

@@ -9,7 +9,7 @@ use landfall_core::resource::{Kind, ReceiverKind, ReceiverSpec, Resource, Resour
 use super::failure::Failure;
 use super::feed::{Feed, Report};
 use super::object::{Outcome, Read};
-use crate::resources::{Loaded, Origin, Problem, ProblemKind, Snapshot};
+use crate::resources::{Known, Loaded, Origin, Problem, ProblemKind, Snapshot};
 
 /// Everything that is known.
 #[derive(Debug, Default)]
@@ -17,8 +17,8 @@ pub(super) struct Held {
     feeds: BTreeMap<Feed, Heard>,
     resources: BTreeMap<ResourceKey, Arc<Loaded>>,
     problems: BTreeMap<ResourceKey, Vec<Problem>>,
-    /// Whether every feed has answered once.
-    is_complete: bool,
+    /// Of what the feeds have answered once.
+    known: Known,
 }
 
 /// What was heard of a feed.
@@ -28,6 +28,18 @@ struct Heard {
     /// Whether it has said at least once what there is.
     answered: bool,
     trouble: Option<Failure>,
+}
+
+impl Heard {
+    /// Whether it has said what there is, or that it cannot.
+    fn has_spoken(&self) -> bool {
+        self.answered || self.trouble.is_some()
+    }
+
+    /// Whether the API server said itself that it cannot be told at the moment.
+    fn is_refused(&self) -> bool {
+        self.trouble.as_ref().is_some_and(is_said)
+    }
 }
 
 impl Held {
@@ -146,9 +158,38 @@ impl Held {
 
     /// Whether every feed has said what there is, or that it cannot.
     pub(super) fn has_heard_all(&self) -> bool {
-        self.feeds
-            .values()
-            .all(|heard| heard.answered || heard.trouble.is_some())
+        self.feeds.values().all(Heard::has_spoken)
+    }
+
+    /// Whether more is known than the last snapshot said.
+    pub(super) fn knows_more(&self) -> bool {
+        self.heard_of() > self.known
+    }
+
+    /// What is known by what was heard.
+    fn heard_of(&self) -> Known {
+        let is_told = |(feed, heard): (&Feed, &Heard)| match feed {
+            Feed::Kind { .. } => heard.answered,
+            Feed::Secret { .. } => heard.answered || heard.is_refused(),
+        };
+        let mut untold = self.feeds.iter().filter(|feed| !is_told(*feed)).map(|(feed, _)| feed);
+        match untold.next() {
+            None => Known::Everything,
+            Some(first) if first.is_of_subscribers() && untold.all(Feed::is_of_subscribers) => Known::Receivers,
+            Some(_) => Known::Nothing,
+        }
+    }
+
+    /// Whether the API server refuses to tell who subscribes, and never told it.
+    fn is_withheld(&self) -> bool {
+        let mut subscribers = self.feeds.iter().filter(|(feed, _)| feed.is_of_subscribers());
+        subscribers.any(|(_, heard)| !heard.answered && heard.is_refused())
+    }
+
+    /// Whether every feed that receivers are made of has said what there is, or that it cannot.
+    pub(super) fn has_heard_of_receivers(&self) -> bool {
+        let mut feeds = self.feeds.iter().filter(|(feed, _)| !feed.is_of_subscribers());
+        feeds.all(|(_, heard)| heard.has_spoken())
     }
 
     /// The Secrets that receivers name.
@@ -176,17 +217,15 @@ impl Held {
 
     /// What is so now.
     pub(super) fn snapshot(&mut self) -> Snapshot {
-        self.is_complete |= self.feeds.iter().all(|(feed, heard)| match feed {
-            Feed::Kind { .. } => heard.answered,
-            Feed::Secret { .. } => heard.answered || heard.trouble.as_ref().is_some_and(is_said),
-        });
+        self.known = self.known.max(self.heard_of());
         let mut problems: Vec<Problem> = self.feeds.iter().filter_map(trouble).collect();
         problems.extend(self.problems.values().flatten().cloned());
         Snapshot {
             resources: self.resources.clone(),
             problems,
             unreadable: self.feeds.iter().filter_map(unreadable).collect(),
-            is_complete: self.is_complete,
+            known: self.known,
+            is_withheld: self.is_withheld(),
         }
     }
 }

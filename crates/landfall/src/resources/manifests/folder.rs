@@ -14,6 +14,7 @@ use landfall_core::resource::ResourceKey;
 use super::file::{Contents, Entry, Freshness};
 use super::scan::{Fingerprint, Found, Scan, scan};
 use super::{Loaded, Origin, Problem, ProblemKind, Snapshot};
+use crate::resources::Known;
 
 /// The largest file that is read, in bytes.
 const MAX_FILE: u64 = 16 * 1024 * 1024;
@@ -167,7 +168,8 @@ impl ManifestFolder {
             resources,
             problems,
             unreadable: BTreeMap::new(),
-            is_complete: true,
+            known: Known::Everything,
+            is_withheld: false,
         }
     }
 }

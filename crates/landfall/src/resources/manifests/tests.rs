@@ -8,6 +8,7 @@ use landfall_core::resource::{Resource, ResourceKey};
 use tempfile::TempDir;
 
 use super::*;
+use crate::resources::Known;
 
 /// A folder of its own, whose path is cut from what is compared.
 struct Home(TempDir);
@@ -251,7 +252,7 @@ fn a_broken_file_keeps_its_last_good_state() {
     folder.reload();
     home.remove("a.yaml");
     let empty = Snapshot {
-        is_complete: true,
+        known: Known::Everything,
         ..Snapshot::default()
     };
     assert_eq!(*folder.reload(), empty);

@@ -3,6 +3,7 @@
 mod cluster;
 mod controller;
 mod delivery;
+mod early;
 mod fan_out;
 mod kargo;
 mod load;

@@ -149,7 +149,7 @@ fn overloaded() -> Response {
 }
 
 /// What an API server says with a status of its own.
-fn refusal(status: u16, reason: &str, message: &str) -> Response {
+pub fn refusal(status: u16, reason: &str, message: &str) -> Response {
     let body = json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": reason, "code": status,
         "message": message,

@@ -69,25 +69,58 @@ fn forbidden() -> Failure {
     Failure::Forbidden("no".to_owned())
 }
 
+fn unreachable() -> Failure {
+    Failure::Unreachable("down".to_owned())
+}
+
 #[test]
-fn it_is_complete_when_every_feed_has_answered_and_stays_so() {
+fn everything_is_known_when_every_feed_has_answered_and_stays_so() {
+    use Known::{Everything, Nothing};
     let (warehouses, projects) = (kind(Kind::Warehouse), kind(Kind::ProjectConfig));
     let mut held = held(&[warehouses.clone(), projects.clone(), kind(Kind::ClusterConfig)]);
-    for (feed, report, complete) in [
-        (warehouses.clone(), Report::Listed(vec![warehouse("api", "a/b")]), false),
-        (kind(Kind::ClusterConfig), Report::Trouble(Failure::NotFound), false),
+    for (feed, report, known) in [
         (
-            projects.clone(),
-            Report::Trouble(Failure::Unreachable("down".into())),
-            false,
+            warehouses.clone(),
+            Report::Listed(vec![warehouse("api", "a/b")]),
+            Nothing,
         ),
-        (projects.clone(), Report::Trouble(forbidden()), false),
-        (projects, Report::Listed(vec![]), true),
-        (warehouses, Report::Trouble(Failure::Unreachable("down".into())), true),
+        (kind(Kind::ClusterConfig), Report::Trouble(Failure::NotFound), Nothing),
+        (projects.clone(), Report::Trouble(unreachable()), Nothing),
+        (projects.clone(), Report::Trouble(forbidden()), Nothing),
+        (projects, Report::Listed(vec![]), Everything),
+        (warehouses, Report::Trouble(unreachable()), Everything),
     ] {
         let shown = format!("{feed}: {report:?}");
         assert!(held.take(&feed, report), "{shown}");
-        assert_eq!(held.snapshot().is_complete, complete, "{shown}");
+        assert_eq!(held.knows_more(), held.known < known, "{shown}");
+        assert_eq!(held.snapshot().known, known, "{shown}");
+    }
+}
+
+/// To take deliveries, who subscribes need not be known.
+#[test]
+fn receivers_are_known_before_it_is_known_who_subscribes() {
+    use Known::{Everything, Nothing, Receivers};
+    let (warehouses, projects) = (kind(Kind::Warehouse), kind(Kind::ProjectConfig));
+    let (promotions, hook) = (kind(Kind::Promotion), hook());
+    let mut held = held(&[warehouses.clone(), promotions.clone(), projects.clone()]);
+    held.take(&projects, Report::Listed(vec![project()]));
+    held.add(hook.clone());
+    assert_eq!(held.snapshot().known, Nothing);
+    for (feed, report, known, is_withheld) in [
+        (&warehouses, Report::Trouble(forbidden()), Nothing, true),
+        (&hook, Report::Listed(vec![secret("czE=")]), Receivers, true),
+        (&warehouses, Report::Trouble(unreachable()), Receivers, false),
+        (&warehouses, Report::Trouble(forbidden()), Receivers, true),
+        (&promotions, Report::Trouble(forbidden()), Receivers, true),
+        (&warehouses, Report::Listed(vec![]), Everything, false),
+        (&warehouses, Report::Trouble(forbidden()), Everything, false),
+    ] {
+        let shown = format!("{feed}: {report:?}");
+        held.take(feed, report);
+        assert_eq!(held.knows_more(), held.known < known, "{shown}");
+        let snapshot = held.snapshot();
+        assert_eq!((snapshot.known, snapshot.is_withheld), (known, is_withheld), "{shown}");
     }
 }
 
@@ -96,7 +129,7 @@ fn a_clusterconfig_that_nobody_may_see_is_none() {
     let feed = kind(Kind::ClusterConfig);
     let mut held = held(std::slice::from_ref(&feed));
     held.take(&feed, Report::Trouble(forbidden()));
-    assert!(held.snapshot().is_complete);
+    assert_eq!(held.snapshot().known, Known::Everything);
 }
 
 #[test]
@@ -113,11 +146,7 @@ fn what_is_not_listed_any_more_is_gone_and_what_cannot_be_listed_stays() {
             false,
             vec!["api", "web"],
         ),
-        (
-            Report::Trouble(Failure::Unreachable("down".into())),
-            true,
-            vec!["api", "web"],
-        ),
+        (Report::Trouble(unreachable()), true, vec!["api", "web"]),
         (Report::Trouble(Failure::NotFound), true, vec!["api", "web"]),
         (Report::Well, true, vec!["api", "web"]),
         (Report::Well, false, vec!["api", "web"]),
@@ -169,7 +198,7 @@ fn a_secret_that_cannot_be_read_keeps_what_it_said_and_says_so() {
             false,
         ),
         (Some(Report::Listed(vec![secret("czE=")])), None, true),
-        (Some(Report::Trouble(Failure::Unreachable("down".into()))), None, true),
+        (Some(Report::Trouble(unreachable())), None, true),
         (
             Some(Report::Trouble(forbidden())),
             Some("the API server refuses: no"),
