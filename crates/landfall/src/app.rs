@@ -2,6 +2,7 @@
 
 mod following;
 mod leading;
+mod metrics;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -98,7 +99,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         discovers,
         effect,
         records,
-    } = match place.api_server {
+    } = match &place.api_server {
         None => Led::by_nobody(&discovery),
         Some(server) => {
             let reconciling = Reconciling {
@@ -109,14 +110,14 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
                 shared_namespace: config.shared_namespace.clone(),
                 data_dir: config.data_dir.clone(),
             };
-            Led::by_election(server, config.alone.as_ref(), reconciling)
+            Led::by_election(server.clone(), config.alone.as_ref(), reconciling)
         }
     };
     let pace = config
         .rate_limit_per_hour
         .and_then(|allowed| Pace::new(allowed, SignedDuration::from_hours(1), BURST));
     let senders = Senders::new(config.silence_factor);
-    if let Some(address) = &config.metrics {
+    if let Some(listener) = config.metrics {
         let sources = Sources {
             metrics: metrics.clone(),
             store: store.clone(),
@@ -126,11 +127,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
             certificate: tls.as_ref().map(Tls::status),
             leadership: elected.as_ref().map(Elected::leadership),
         };
-        let bound = listen(address, "--metrics-bind-address").await?;
-        let routes = server::metrics::routes(sources);
-        let tls = config.metrics_tls.map(|settings| Tls::start(settings, config.http2));
-        let tls = tls.transpose().context("--metrics-cert-path")?;
-        answer_to_the_end(bound, routes, tls);
+        self::metrics::serve(listener, config.http2, place.api_server.as_ref(), sources).await?;
     }
     let pipeline = Pipeline::new(
         live.clone(),

@@ -29,9 +29,7 @@ pub struct Config {
     /// Where probes are answered beside the webhook door; `None` for nowhere.
     pub probes: Option<ListenAddress>,
     /// Where metrics are served; `None` for nowhere.
-    pub metrics: Option<ListenAddress>,
-    /// How metrics do TLS; `None` for plain HTTP.
-    pub metrics_tls: Option<TlsSettings>,
+    pub metrics: Option<MetricsListener>,
     /// What one process alone does where resources come from an API server; `None` where nobody stands for election.
     pub alone: Option<Alone>,
     /// By default the address that is listened at.
@@ -55,6 +53,27 @@ pub struct Config {
     pub limits: Limits,
     pub log_format: LogFormat,
     pub log_level: String,
+}
+
+/// Where metrics are served, how and to whom.
+#[derive(Clone, Debug)]
+pub struct MetricsListener {
+    pub address: ListenAddress,
+    /// `None` for plain HTTP.
+    pub tls: Option<TlsSettings>,
+    pub readers: MetricsReaders,
+}
+
+/// Who may read metrics.
+#[derive(Clone, Debug)]
+pub enum MetricsReaders {
+    /// Everybody who reaches the address.
+    Everybody,
+    /// Whom the API server lets that resources come from, or else the one that is found here.
+    Authorized {
+        /// The file that says where it is; without one, the environment and the pod's service account say so.
+        kubeconfig: Option<PathBuf>,
+    },
 }
 
 /// What one of several processes does alone, while it leads: it writes statuses.

@@ -9,12 +9,12 @@ use clap::{ArgAction, Args};
 use super::UsageError;
 use super::image_updater::DATA_DIR;
 use super::kubernetes::KubernetesArgs;
+use super::listeners::ListenerArgs;
 use super::pflag::{duration, truth};
 use super::secrets::SecretArgs;
 use super::server::{self, Own, ServerArgs};
 use crate::config::{Config, LogFormat};
 use crate::resources::Place;
-use crate::server::ListenAddress;
 use crate::server::tls::{CertificateFiles, TlsSettings, Typed};
 
 /// Receive deliveries as Kargo's external webhooks server does, with its variables.
@@ -64,22 +64,8 @@ pub(super) struct ExternalWebhooksServerArgs {
     /// The folder for the journal, the catalog and the admin socket; made if it does not exist.
     #[arg(long, env = "LANDFALL_DATA_DIR", default_value = DATA_DIR, value_name = "DIR")]
     data_dir: PathBuf,
-    /// Where /healthz and /readyz are answered beside the webhook door, in plain HTTP; 0 for nowhere.
-    #[arg(
-        long,
-        env = "LANDFALL_HEALTH_PROBE_BIND_ADDRESS",
-        default_value = "0",
-        value_name = "ADDR"
-    )]
-    health_probe_bind_address: String,
-    /// Where /metrics is served, in plain HTTP; 0 for nowhere.
-    #[arg(
-        long,
-        env = "LANDFALL_METRICS_BIND_ADDRESS",
-        default_value = "0",
-        value_name = "ADDR"
-    )]
-    metrics_bind_address: String,
+    #[command(flatten)]
+    listeners: ListenerArgs,
     #[command(flatten)]
     api_server: KubernetesArgs,
     #[command(flatten)]
@@ -134,9 +120,6 @@ impl ExternalWebhooksServerArgs {
                 return Err(UsageError(missing.to_owned()));
             }
         };
-        let address = |flag: &str, text: &str| {
-            ListenAddress::parse_optional(text).map_err(|error| UsageError(format!("--{flag}: {error}")))
-        };
         let mut config = server.meaning(Own {
             // As Kargo's own, it may write no Lease; and what it writes, several may write.
             alone: self.api_server.serves_warehouses().then(|| self.api_server.alone()),
@@ -145,9 +128,8 @@ impl ExternalWebhooksServerArgs {
             listen: Some(SocketAddr::new(self.bind_address, self.port).into()),
             tls,
             http2: false,
-            probes: address("health-probe-bind-address", &self.health_probe_bind_address)?,
-            metrics: address("metrics-bind-address", &self.metrics_bind_address)?,
-            metrics_tls: None,
+            probes: self.listeners.probes()?,
+            metrics: self.listeners.metrics()?,
             webhook_secrets: self.secrets.lenient_sources(),
             rate_limit_per_hour: None,
             log_format: self.log_format,

@@ -13,6 +13,7 @@ mod get;
 mod image_updater;
 mod journal;
 mod kubernetes;
+mod listeners;
 mod output;
 mod pflag;
 mod receivers;

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::UsageError;
 use super::kubernetes::KubernetesArgs;
+use super::listeners::ListenerArgs;
 use super::secrets::SecretArgs;
 use super::server::{self, Own, ServerArgs};
 use super::tls::TlsArgs;
@@ -45,22 +46,8 @@ pub(super) struct ServeArgs {
     listen: ListenAddress,
     #[command(flatten)]
     tls: TlsArgs,
-    /// Where /healthz and /readyz are answered beside the webhook door, in plain HTTP; 0 for nowhere.
-    #[arg(
-        long,
-        env = "LANDFALL_HEALTH_PROBE_BIND_ADDRESS",
-        default_value = "0",
-        value_name = "ADDR"
-    )]
-    health_probe_bind_address: String,
-    /// Where /metrics is served, in plain HTTP; 0 for nowhere.
-    #[arg(
-        long,
-        env = "LANDFALL_METRICS_BIND_ADDRESS",
-        default_value = "0",
-        value_name = "ADDR"
-    )]
-    metrics_bind_address: String,
+    #[command(flatten)]
+    listeners: ListenerArgs,
     /// How many deliveries of the door by type are followed up in an hour. Its senders get their answer all the same, and
     /// what has to wait is kept in the journal; 0 is no limit.
     #[arg(long, env = "WEBHOOK_RATELIMIT_ALLOWED", default_value_t = 0, value_name = "N")]
@@ -98,10 +85,6 @@ impl ServeArgs {
         }
         let http2 = self.tls.enable_http2;
         let tls = self.tls.at(&self.listen)?;
-        let probes = ListenAddress::parse_optional(&self.health_probe_bind_address)
-            .map_err(|error| UsageError(format!("--health-probe-bind-address: {error}")))?;
-        let metrics = ListenAddress::parse_optional(&self.metrics_bind_address)
-            .map_err(|error| UsageError(format!("--metrics-bind-address: {error}")))?;
         self.server.meaning(Own {
             alone: self.kubernetes.then(|| self.api_server.alone()),
             resources: match self.kubernetes {
@@ -112,9 +95,8 @@ impl ServeArgs {
             listen: Some(self.listen),
             tls,
             http2,
-            probes,
-            metrics,
-            metrics_tls: None,
+            probes: self.listeners.probes()?,
+            metrics: self.listeners.metrics()?,
             webhook_secrets: self.secrets.sources()?,
             rate_limit_per_hour: (self.webhook_ratelimit_allowed > 0).then_some(self.webhook_ratelimit_allowed),
             log_format: match self.log_format {

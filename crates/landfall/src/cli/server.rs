@@ -11,7 +11,7 @@ use landfall_core::journal::{Backoff, Retention, RetryPolicy};
 use super::UsageError;
 use super::journal::JournalArgs;
 use super::pflag::duration;
-use crate::config::{Alone, Config, LogFormat};
+use crate::config::{Alone, Config, LogFormat, MetricsListener};
 use crate::registry::{RegistryOptions, Url};
 use crate::resources::Place;
 use crate::server::tls::TlsSettings;
@@ -114,8 +114,7 @@ pub(super) struct Own {
     pub(super) tls: Option<TlsSettings>,
     pub(super) http2: bool,
     pub(super) probes: Option<ListenAddress>,
-    pub(super) metrics: Option<ListenAddress>,
-    pub(super) metrics_tls: Option<TlsSettings>,
+    pub(super) metrics: Option<MetricsListener>,
     pub(super) webhook_secrets: SecretSources,
     pub(super) rate_limit_per_hour: Option<u32>,
     pub(super) log_format: LogFormat,
@@ -150,7 +149,6 @@ impl ServerArgs {
             http2,
             probes,
             metrics,
-            metrics_tls,
             webhook_secrets,
             rate_limit_per_hour,
             log_format,
@@ -172,7 +170,6 @@ impl ServerArgs {
             http2,
             probes,
             metrics,
-            metrics_tls,
             base_url,
             webhook_secrets,
             rate_limit_per_hour,

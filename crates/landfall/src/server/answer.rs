@@ -39,7 +39,7 @@ pub enum Answer {
 /// Names the journal's entry in an answer.
 const DELIVERY: HeaderName = HeaderName::from_static("x-landfall-delivery");
 /// Seconds after which a sender may try again.
-const RETRY_AFTER_SECONDS: &str = "5";
+pub(super) const RETRY_AFTER_SECONDS: &str = "5";
 
 impl Answer {
     /// The response, in the manner of the door.
@@ -190,7 +190,7 @@ enum Said {
 }
 
 /// Image Updater's way: text, which ends in a newline and is not to be sniffed at unless all is well.
-fn text(status: StatusCode, words: String) -> Response<Body> {
+pub(super) fn text(status: StatusCode, words: String) -> Response<Body> {
     let ok = status.is_success();
     let body = if ok { words } else { format!("{words}\n") };
     let mut response = respond(status, "text/plain; charset=utf-8", body);

@@ -1,16 +1,19 @@
-//! The listener for metrics: gathers what is so at the time of asking. It decides nothing, and shows no names of resources.
+//! The listener for metrics: gathers what is so at the time of asking, for whom it is. It decides nothing, and shows no names of
+//! resources.
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::readers::Readers;
 use super::tls::CertificateStatus;
 use crate::clock::now;
 use crate::lease::Leadership;
@@ -34,12 +37,32 @@ pub struct Sources {
     pub leadership: Option<watch::Receiver<Leadership>>,
 }
 
-/// Every route of that listener.
-pub fn routes(sources: Sources) -> Router {
-    Router::new().route("/metrics", get(page)).with_state(sources)
+/// What the endpoint needs.
+#[derive(Clone)]
+struct Served {
+    sources: Sources,
+    readers: Readers,
 }
 
-async fn page(State(sources): State<Sources>) -> Response {
+/// Whoever asks may read them: there is no other way to the page.
+struct Admitted;
+
+/// Every route of that listener.
+pub fn routes(sources: Sources, readers: Readers) -> Router {
+    let served = Served { sources, readers };
+    Router::new().route("/metrics", get(page)).with_state(served)
+}
+
+impl FromRequestParts<Served> for Admitted {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, served: &Served) -> Result<Self, Response> {
+        let admitted = served.readers.admit(&parts.headers).await;
+        admitted.map(|()| Self).map_err(|refusal| refusal.answer())
+    }
+}
+
+async fn page(_: Admitted, State(Served { sources, .. }): State<Served>) -> Response {
     match sources.now().await {
         Ok(now) => {
             let kind = [(

@@ -15,6 +15,7 @@ pub mod metrics;
 mod panics;
 mod places;
 pub mod probes;
+mod readers;
 mod readyz;
 mod throttle;
 pub mod tls;
@@ -34,6 +35,7 @@ pub use address::ListenAddress;
 pub use descriptors::provide as provide_descriptors;
 pub use health::{Health, Phase};
 pub use listener::{Bound, bind};
+pub use readers::Readers;
 pub use throttle::Throttle;
 pub use watch::Watch;
 

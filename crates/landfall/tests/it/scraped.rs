@@ -1,4 +1,5 @@
-//! Metrics over HTTPS, as Image Updater serves them: what is negotiated, with which certificate, and how it is switched off.
+//! Metrics over HTTPS, as Image Updater serves them: what is negotiated, with which certificate, and how it is switched off. Who may
+//! read them is in `kubernetes/readers.rs`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,9 +14,10 @@ use crate::secured::{Client, Tls, ecdsa, mount, openssl, tls};
 use crate::world::{BINARY, PATIENCE};
 
 /// A running `landfall run` whose metrics are served. Dropping it is SIGKILL.
-struct Scraped {
+pub struct Scraped {
     process: Child,
-    metrics: String,
+    /// Where they are.
+    pub metrics: String,
     folder: TempDir,
 }
 
@@ -29,7 +31,7 @@ impl Drop for Scraped {
 
 impl Scraped {
     /// Starts it in a folder, with the arguments that `prepare` returns for that, and waits until it is ready.
-    fn start(prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
+    pub fn start(prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let [metrics, probes] = [(); 2].map(|()| format!("127.0.0.1:{}", free_port().unwrap()));
         fs::create_dir(folder.path().join("manifests")).unwrap();
@@ -59,7 +61,8 @@ impl Scraped {
         scraped
     }
 
-    fn log(&self) -> String {
+    /// What it wrote to its log.
+    pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap()
     }
 
@@ -68,20 +71,20 @@ impl Scraped {
         let mut client = Client {
             stream: tls(&self.metrics, &[]),
         };
-        // What the peer would refuse, for want of a token that an API server knows.
-        let (status, page) = client.ask(&Request::new("GET", "/metrics").header("Authorization", "Bearer nobody's"));
+        let (status, page) = client.ask(&Request::new("GET", "/metrics"));
         assert!(status == 200 && page.contains("# EOF"), "{status} {page}");
         client
     }
 }
 
-const NOTE: &str = "--metrics-secure: metrics are served over HTTPS to everybody who reaches their address";
+/// Where no API server can be asked who may read them.
+const TO_ALL: &str = "--metrics-authorization=false";
 
 #[test]
 fn metrics_are_secure_unless_somebody_says_otherwise() {
     for (arguments, secure) in [
-        (&[][..], true),
-        (&["--metrics-secure"], true),
+        (&[TO_ALL][..], true),
+        (&[TO_ALL, "--metrics-secure"], true),
         (&["--metrics-secure=false"], false),
     ] {
         let scraped = Scraped::start(|_| arguments.iter().map(ToString::to_string).collect());
@@ -103,7 +106,6 @@ fn metrics_are_secure_unless_somebody_says_otherwise() {
         } else {
             assert_eq!(plainly.status, 200);
         }
-        assert_eq!(scraped.log().contains(NOTE), secure, "{}", scraped.log());
         assert!(!scraped.log().contains("no effect"), "{}", scraped.log());
     }
 }
@@ -113,7 +115,8 @@ fn a_certificate_for_metrics_is_followed() {
     let volume = |folder: &Path| -> PathBuf { folder.join("certificates") };
     let scraped = Scraped::start(|folder| {
         mount(&volume(folder), "first", |folder| ecdsa(folder, "first.example.com"));
-        vec![format!("--metrics-cert-path={}", volume(folder).display())]
+        let certificates = format!("--metrics-cert-path={}", volume(folder).display());
+        vec![TO_ALL.to_owned(), certificates]
     });
     assert_eq!(scraped.scrape().subject(), "CN=first.example.com");
     mount(&volume(scraped.folder.path()), "second", |folder| {
@@ -125,30 +128,54 @@ fn a_certificate_for_metrics_is_followed() {
     found.unwrap_or_else(|error| panic!("{error}: {}", scraped.log()));
 }
 
+/// Why metrics that cannot be served as they are wanted keep landfall from starting.
+fn refused(folder: &Path, arguments: &[&str]) -> String {
+    fs::create_dir_all(folder.join("manifests")).unwrap();
+    let ended = Command::new(BINARY)
+        .env_clear()
+        // Nobody's kubeconfig.
+        .env("HOME", folder)
+        .args([
+            "run",
+            "--health-probe-bind-address=0",
+            "--metrics-bind-address=127.0.0.1:0",
+        ])
+        .args(arguments)
+        .arg(format!("--manifests={}", folder.join("manifests").display()))
+        .arg(format!("--data-dir={}", folder.join("data").display()))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    assert_eq!(ended.status.code(), Some(1), "{said}");
+    said
+}
+
 #[test]
 fn a_certificate_that_cannot_be_served_is_said_with_its_flag() {
     let folder = tempfile::tempdir().unwrap();
     for name in ["tls.crt", "tls.key"] {
         fs::write(folder.path().join(name), "no certificate").unwrap();
     }
-    fs::create_dir(folder.path().join("manifests")).unwrap();
-    let ended = Command::new(BINARY)
-        .env_clear()
-        .args([
-            "run",
-            "--health-probe-bind-address=0",
-            "--metrics-bind-address=127.0.0.1:0",
-        ])
-        .arg(format!("--metrics-cert-path={}", folder.path().display()))
-        .arg(format!("--manifests={}", folder.path().join("manifests").display()))
-        .arg(format!("--data-dir={}", folder.path().join("data").display()))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    let certificates = format!("--metrics-cert-path={}", folder.path().display());
+    let said = refused(folder.path(), &[TO_ALL, &certificates]);
     let expected = format!(
         "--metrics-cert-path: failed to load TLS certificate from {}: the file holds no certificate in PEM",
         folder.path().join("tls.crt").display()
     );
-    assert_eq!(ended.status.code(), Some(1), "{said}");
     assert!(said.contains(&expected), "{said}");
+}
+
+/// Nobody is let in for want of somebody to ask, and whoever wants that is told how to say so.
+#[test]
+fn without_an_api_server_nobody_can_be_authorized() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, problem) in [
+        (&[][..], "no API server was found"),
+        (&["--kubeconfig=/nowhere"], "the kubeconfig /nowhere cannot be used"),
+    ] {
+        let said = refused(folder.path(), arguments);
+        for words in ["--metrics-secure: ", TO_ALL, "--metrics-secure=false", problem] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+    }
 }

@@ -16,6 +16,12 @@ use crate::world::{BINARY, PATIENCE};
 
 const INSTALL: &str = include_str!("stock/install.yaml");
 
+/// Says where an API server would be.
+const KUBECONFIG: &str = r#"{"apiVersion": "v1", "kind": "Config", "current-context": "pod",
+    "contexts": [{"name": "pod", "context": {"cluster": "pod", "user": "pod"}}],
+    "clusters": [{"name": "pod", "cluster": {"server": "https://127.0.0.1:1"}}],
+    "users": [{"name": "pod", "user": {"token": "none"}}]}"#;
+
 /// The senders, as `landfall send` calls them, each with its `type`, a repository, and the secret of the install.
 const SENDERS: [(&str, &str, &str, &str); 7] = [
     ("dockerhub", "docker.io", "example/app", "stock-docker"),
@@ -54,11 +60,11 @@ impl Drop for Pod {
 }
 
 impl Pod {
-    /// Starts what the install says, with the folder and the journal said by two variables more. The port of the probes is the
-    /// machine's, which others use as well, so it is another one here.
+    /// Starts what the install says, with the folder and the journal said by two variables more. The ports of probes and metrics are
+    /// the machine's, which others use as well, so they are others here.
     fn start(disable_tls: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (port, probes) = (free_port().unwrap(), free_port().unwrap());
+        let [port, probes, metrics] = [(); 3].map(|()| free_port().unwrap());
         let install = INSTALL
             .replace("${PORT}", &port.to_string())
             .replace("${DISABLE_TLS}", &disable_tls.to_string());
@@ -81,14 +87,19 @@ impl Pod {
                 .map(|word| word.as_str().unwrap().to_owned())
                 .collect()
         };
+        // In the place of the pod's service account; nobody scrapes here, so nobody asks.
+        let kubeconfig = folder.path().join("kubeconfig");
+        fs::write(&kubeconfig, KUBECONFIG).unwrap();
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let process = Command::new(manager)
             .env_clear()
             .args(words(&container["args"]))
             .arg(format!("--health-probe-bind-address=127.0.0.1:{probes}"))
+            .arg(format!("--metrics-bind-address=127.0.0.1:{metrics}"))
             .envs(environment(container, config_map, secret))
             .env("LANDFALL_MANIFESTS", folder.path().join("manifests"))
             .env("LANDFALL_DATA_DIR", folder.path().join("data"))
+            .env("KUBECONFIG", kubeconfig)
             .stderr(log)
             .spawn()
             .unwrap();

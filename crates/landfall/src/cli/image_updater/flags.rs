@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::UsageError;
+use crate::cli::listeners::optional_address;
 use crate::cli::pflag::number;
 use crate::cli::secrets::SecretArgs;
 use crate::cli::server::{Own, ServerArgs};
@@ -39,11 +40,11 @@ pub(super) struct Flags {
     /// Where /healthz and /readyz are answered, in plain HTTP; 0 for nowhere.
     #[arg(long, default_value = ":8081", value_name = "ADDR")]
     health_probe_bind_address: String,
-    /// Where metrics are served; 0 for nowhere.
-    #[arg(long, default_value = "0", value_name = "ADDR")]
-    metrics_bind_address: String,
     #[command(flatten)]
     metrics: MetricsArgs,
+    /// The file that says where the API server is, in place of KUBECONFIG, the pod's service account and ~/.kube/config.
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
     /// What to log: trace, debug, info, warn or error.
     #[arg(long, env = "IMAGE_UPDATER_LOGLEVEL", default_value = "info", value_name = "LEVEL")]
     loglevel: String,
@@ -84,9 +85,8 @@ impl Flags {
             listen,
             tls,
             http2,
-            probes: address("health-probe-bind-address", &self.health_probe_bind_address)?,
-            metrics: address("metrics-bind-address", &self.metrics_bind_address)?,
-            metrics_tls: self.metrics.tls()?,
+            probes: optional_address("health-probe-bind-address", &self.health_probe_bind_address)?,
+            metrics: self.metrics.meaning(self.kubeconfig.filter(|file| !file.as_os_str().is_empty()))?,
             webhook_secrets: self.secrets.lenient_sources(),
             rate_limit_per_hour: rate_limit(self.webhook_ratelimit_allowed),
             log_format,
@@ -99,10 +99,6 @@ fn port(number: i64) -> Result<ListenAddress, UsageError> {
     let port = u16::try_from(number);
     let port = port.map_err(|_| UsageError(format!("--webhook-port {number}: a port is between 0 and 65535")))?;
     Ok(ListenAddress::every(port))
-}
-
-fn address(flag: &str, text: &str) -> Result<Option<ListenAddress>, UsageError> {
-    ListenAddress::parse_optional(text).map_err(|error| UsageError(format!("--{flag}: {error}")))
 }
 
 fn rate_limit(allowed: i64) -> Option<u32> {

@@ -146,9 +146,6 @@ pub(super) fn understand(program: Program, typed: &[OsString]) -> Result<Underst
     if config.listen.is_none() {
         notes.push("the webhook door stays closed: --enable-webhook, or ENABLE_WEBHOOK=true, opens it".to_owned());
     }
-    if config.metrics.is_some() && config.metrics_tls.is_some() {
-        notes.push(metrics::NOTE.to_owned());
-    }
     Ok(Understood { config, notes })
 }
 

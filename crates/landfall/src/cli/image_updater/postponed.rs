@@ -43,12 +43,11 @@ const fn row(
 }
 
 #[rustfmt::skip]
-const FLAGS: [Postponed; 21] = [
+const FLAGS: [Postponed; 20] = [
     row(("leader-election", "true", None), Kind::Truth, RUN, "Elect one writer among replicas"),
     row(("leader-election-namespace", "", None), Kind::Text, RUN, "The namespace of the Lease"),
     row(("dry-run", "false", None), Kind::Truth, RUN, "Do everything but write"),
     row(("interval", "2m0s", Some("IMAGE_UPDATER_INTERVAL")), Kind::Duration, RUN, "How often Applications are looked at without an event"),
-    row(("kubeconfig", "", None), Kind::Text, BOTH, "How to reach the API server"),
     row(("once", "false", None), Kind::Truth, RUN, "Look at every Application once, and end"),
     row(("registries-conf-path", "/app/config/registries.conf", None), Kind::Text, BOTH, "The registries' settings"),
     row(("max-concurrent-apps", "10", Some("MAX_CONCURRENT_APPS")), Kind::Number, BOTH, "Applications that are updated at once"),

@@ -1,8 +1,8 @@
 use super::*;
-use crate::config::LogFormat;
+use crate::config::{LogFormat, MetricsListener, MetricsReaders};
 
-/// What a command makes of what was typed, in short: the addresses of door, probes and metrics (with their certificate), TLS, the rate limit, and the
-/// notes; or the error.
+/// What a command makes of what was typed, in short: the addresses of door, probes and metrics (with their certificate and who may
+/// read them), TLS, the rate limit, and the notes; or the error.
 fn read(program: Program, typed: &[&str]) -> String {
     let typed: Vec<OsString> = typed.iter().map(OsString::from).collect();
     match understand(program, &typed) {
@@ -12,15 +12,8 @@ fn read(program: Program, typed: &[&str]) -> String {
             let show = |address: &Option<crate::server::ListenAddress>| {
                 address.as_ref().map_or("-".to_owned(), ToString::to_string)
             };
-            let (door, probes, mut metrics) = (show(&config.listen), show(&config.probes), show(&config.metrics));
-            if let (Some(_), Some(tls)) = (&config.metrics, &config.metrics_tls) {
-                let file = tls.certificate.certificate.display().to_string();
-                metrics += &if file.is_empty() {
-                    "+tls".to_owned()
-                } else {
-                    format!("+{file}")
-                };
-            }
+            let (door, probes) = (show(&config.listen), show(&config.probes));
+            let metrics = config.metrics.as_ref().map_or("-".to_owned(), listener);
             let tls = if config.tls.is_some() { "tls" } else { "plain" };
             let format = if config.log_format == LogFormat::Json {
                 "json"
@@ -37,12 +30,24 @@ fn read(program: Program, typed: &[&str]) -> String {
     }
 }
 
+fn listener(metrics: &MetricsListener) -> String {
+    let tls = metrics.tls.as_ref().map_or(String::new(), |tls| {
+        let file = tls.certificate.certificate.display().to_string();
+        format!("+{}", if file.is_empty() { "tls" } else { &file })
+    });
+    let readers = match &metrics.readers {
+        MetricsReaders::Everybody => "+all".to_owned(),
+        MetricsReaders::Authorized { kubeconfig: None } => String::new(),
+        MetricsReaders::Authorized { kubeconfig: Some(file) } => format!("+{}", file.display()),
+    };
+    format!("{}{tls}{readers}", metrics.address)
+}
+
 #[test]
 fn flags_mean_what_they_mean_to_image_updater() {
     let folder = tempfile::tempdir().unwrap();
     let manifests = format!("--manifests={}", folder.path().display());
     let closed = "the webhook door stays closed: --enable-webhook, or ENABLE_WEBHOOK=true, opens it";
-    let secure = metrics::NOTE;
     for (program, typed, expected) in [
         (Program::Webhook, &[][..], ":8080 :8081 - tls None info text ".to_owned()),
         (Program::Run, &[], format!("- :8081 - plain None info text {closed}")),
@@ -61,7 +66,7 @@ fn flags_mean_what_they_mean_to_image_updater() {
         (
             Program::Run,
             &["--enable-webhook=1", "--metrics-bind-address=:8443", "--webhook-ratelimit-allowed=60", "--logformat=json"],
-            format!(":8082 :8081 :8443+tls tls Some(60) info json {secure}"),
+            ":8082 :8081 :8443+tls tls Some(60) info json ".to_owned(),
         ),
         (
             Program::Run,
@@ -78,12 +83,17 @@ fn flags_mean_what_they_mean_to_image_updater() {
         (
             Program::Webhook,
             &["--metrics-bind-address=:9090", "--metrics-secure=false", "--metrics-cert-path=/nowhere"],
-            ":8080 :8081 :9090 tls None info text ".to_owned(),
+            ":8080 :8081 :9090+all tls None info text ".to_owned(),
         ),
         (
             Program::Run,
-            &["--metrics-secure", "--metrics-bind-address", ":9090", "--metrics-cert-path=certs"],
-            format!("- :8081 :9090+certs/tls.crt plain None info text {closed}|{secure}"),
+            &["--metrics-secure", "--metrics-bind-address", ":9090", "--metrics-cert-path=certs", "--kubeconfig=config"],
+            format!("- :8081 :9090+certs/tls.crt+config plain None info text {closed}"),
+        ),
+        (
+            Program::Webhook,
+            &["--metrics-bind-address=:9090", "--metrics-authorization=false"],
+            ":8080 :8081 :9090+tls+all tls None info text ".to_owned(),
         ),
         (Program::Webhook, &["--help"], "help".to_owned()),
         (Program::Webhook, &["--dry-run"], "unknown flag: --dry-run".to_owned()),

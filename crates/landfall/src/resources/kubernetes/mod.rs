@@ -12,6 +12,7 @@ mod follower;
 mod held;
 mod object;
 mod progresses;
+mod reviews;
 mod status;
 
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ pub use client::ConnectError;
 pub use events::Happening;
 pub use failure::Failure;
 pub use progresses::Progresses;
+pub use reviews::Standing;
 pub use status::Observed;
 
 use super::Snapshot;

@@ -9,6 +9,7 @@ mod kargo;
 mod load;
 mod outage;
 mod poison;
+mod readers;
 mod receivers;
 mod refusals;
 mod replicas;
