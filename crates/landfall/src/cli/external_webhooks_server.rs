@@ -123,7 +123,7 @@ impl ExternalWebhooksServerArgs {
         let mut config = server.meaning(Own {
             // As Kargo's own, it may write no Lease; and what it writes, several may write.
             alone: self.api_server.serves_warehouses().then(|| self.api_server.alone()),
-            resources: Place::Kubernetes(self.api_server.options()),
+            resources: Place::Kubernetes(self.api_server.options()?),
             data_dir: self.data_dir,
             listen: Some(SocketAddr::new(self.bind_address, self.port).into()),
             tls,

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::UsageError;
-use super::kubernetes::KubernetesArgs;
+use super::kubernetes::PlaceArgs;
 use super::listeners::ListenerArgs;
 use super::secrets::SecretArgs;
 use super::server::{self, Own, ServerArgs};
 use super::tls::TlsArgs;
 use crate::config::{Config, LogFormat};
-use crate::resources::Place;
 use crate::server::ListenAddress;
 
 /// Receive deliveries and follow them up, with resources from a folder of manifests or from Kubernetes.
@@ -32,11 +31,8 @@ pub(super) struct ServeArgs {
     /// The folder with the resources, as YAML or JSON; it is read with its subfolders, and watched.
     #[arg(long, env = "LANDFALL_MANIFESTS", default_value = "manifests", value_name = "DIR")]
     manifests: PathBuf,
-    /// Take the resources from a Kubernetes API server; no folder is read then.
-    #[arg(long, env = "LANDFALL_KUBERNETES")]
-    kubernetes: bool,
     #[command(flatten)]
-    api_server: KubernetesArgs,
+    place: PlaceArgs,
     /// The folder for the journal, the catalog and the admin socket; made if it does not exist.
     #[arg(long, env = "LANDFALL_DATA_DIR", default_value = "landfall-data", value_name = "DIR")]
     data_dir: PathBuf,
@@ -78,19 +74,12 @@ impl ServeArgs {
     }
 
     fn meaning(self) -> Result<Config, UsageError> {
-        if self.api_server.serves_warehouses() && !self.kubernetes {
-            return Err(UsageError(
-                "--controllers: a folder's Warehouses are always served; add --kubernetes, or leave it out".to_owned(),
-            ));
-        }
+        let (resources, alone) = self.place.meaning(|| Ok(self.manifests))?;
         let http2 = self.tls.enable_http2;
         let tls = self.tls.at(&self.listen)?;
         self.server.meaning(Own {
-            alone: self.kubernetes.then(|| self.api_server.alone()),
-            resources: match self.kubernetes {
-                true => Place::Kubernetes(self.api_server.options()),
-                false => Place::Manifests(self.manifests),
-            },
+            resources,
+            alone,
             data_dir: self.data_dir,
             listen: Some(self.listen),
             tls,

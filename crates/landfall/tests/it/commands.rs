@@ -53,7 +53,7 @@ fn end(output: &Output) -> (Option<i32>, String, String) {
 #[test]
 fn errors_end_as_the_programs_that_we_are_called_as_end() {
     let missing = "--manifests DIR is missing (or LANDFALL_MANIFESTS): this command reads its resources from a folder; mount them \
-                   as files, for example from a ConfigMap, or let `landfall serve --kubernetes` read them from an API server";
+                   as files, for example from a ConfigMap, or let --kubernetes take them from an API server";
     for (args, code, said) in [
         (&["run", "--bogus"][..], 2, "unknown flag: --bogus"),
         (&["webhook", "-z"], 2, "unknown shorthand flag: 'z' in -z"),

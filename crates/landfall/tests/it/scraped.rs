@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::secured::{Client, Tls, ecdsa, mount, openssl, tls};
 use crate::world::{BINARY, PATIENCE};
 
-/// A running `landfall run` whose metrics are served. Dropping it is SIGKILL.
+/// A running `landfall run` or `landfall webhook` whose metrics are served. Dropping it is SIGKILL.
 pub struct Scraped {
     process: Child,
     /// Where they are.
@@ -30,8 +30,13 @@ impl Drop for Scraped {
 }
 
 impl Scraped {
-    /// Starts it in a folder, with the arguments that `prepare` returns for that, and waits until it is ready.
+    /// Starts `landfall run` in a folder, with the arguments that `prepare` returns for that, and waits until it is ready.
     pub fn start(prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
+        Self::command("run", prepare)
+    }
+
+    /// Starts one of the two commands in that way.
+    pub fn command(name: &str, prepare: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let [metrics, probes] = [(); 2].map(|()| format!("127.0.0.1:{}", free_port().unwrap()));
         fs::create_dir(folder.path().join("manifests")).unwrap();
@@ -39,7 +44,7 @@ impl Scraped {
             .env_clear()
             // The flag before the command is how Image Updater's Deployment has it.
             .arg(format!("--metrics-bind-address={metrics}"))
-            .arg("run")
+            .arg(name)
             .arg(format!("--health-probe-bind-address={probes}"))
             .arg(format!("--manifests={}", folder.path().join("manifests").display()))
             .arg(format!("--data-dir={}", folder.path().join("data").display()))

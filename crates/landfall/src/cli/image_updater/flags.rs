@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 
 use crate::cli::UsageError;
+use crate::cli::kubernetes::PlaceArgs;
 use crate::cli::listeners::optional_address;
 use crate::cli::pflag::number;
 use crate::cli::secrets::SecretArgs;
 use crate::cli::server::{Own, ServerArgs};
 use crate::cli::tls::TlsArgs;
 use crate::config::{Config, LogFormat};
-use crate::resources::Place;
 use crate::server::ListenAddress;
 
 use super::Program;
@@ -25,6 +25,8 @@ pub(super) struct Flags {
     /// The folder with the resources, as YAML or JSON; it is read with its subfolders, and watched.
     #[arg(long, env = "LANDFALL_MANIFESTS", value_name = "DIR")]
     manifests: Option<PathBuf>,
+    #[command(flatten)]
+    place: PlaceArgs,
     /// The folder for the journal, the catalog and the admin socket; made if it does not exist. Mount a volume there: what
     /// was accepted and is not done yet is in it.
     #[arg(long, env = "LANDFALL_DATA_DIR", default_value = DATA_DIR, value_name = "DIR")]
@@ -42,9 +44,6 @@ pub(super) struct Flags {
     health_probe_bind_address: String,
     #[command(flatten)]
     metrics: MetricsArgs,
-    /// The file that says where the API server is, in place of KUBECONFIG, the pod's service account and ~/.kube/config.
-    #[arg(long, value_name = "FILE")]
-    kubeconfig: Option<PathBuf>,
     /// What to log: trace, debug, info, warn or error.
     #[arg(long, env = "IMAGE_UPDATER_LOGLEVEL", default_value = "info", value_name = "LEVEL")]
     loglevel: String,
@@ -60,13 +59,16 @@ pub(super) struct Flags {
 impl Flags {
     /// What is meant. Whether the webhook door is opened is the command's to say.
     pub(super) fn meaning(self, program: Program, enable_webhook: bool) -> Result<Config, UsageError> {
+        let kubeconfig = self.place.kubeconfig();
         let manifests = self.manifests.filter(|folder| !folder.as_os_str().is_empty());
-        let manifests = manifests.ok_or_else(|| {
-            UsageError(
-                "--manifests DIR is missing (or LANDFALL_MANIFESTS): this command reads its resources from a folder; mount \
-                 them as files, for example from a ConfigMap, or let `landfall serve --kubernetes` read them from an API server"
-                    .to_owned(),
-            )
+        let (resources, alone) = self.place.meaning(|| {
+            manifests.ok_or_else(|| {
+                UsageError(
+                    "--manifests DIR is missing (or LANDFALL_MANIFESTS): this command reads its resources from a folder; mount \
+                     them as files, for example from a ConfigMap, or let --kubernetes take them from an API server"
+                        .to_owned(),
+                )
+            })
         })?;
         let listen = match program {
             Program::Webhook => Some(port(self.webhook_port)?),
@@ -79,14 +81,14 @@ impl Flags {
         let tls = self.tls.unless_disabled()?.filter(|_| listen.is_some());
         let (log_level, log_format) = (log_filter(&self.loglevel)?, log_format(&self.logformat)?);
         self.server.meaning(Own {
-            alone: None,
-            resources: Place::Manifests(manifests),
+            resources,
+            alone,
             data_dir: self.data_dir,
             listen,
             tls,
             http2,
             probes: optional_address("health-probe-bind-address", &self.health_probe_bind_address)?,
-            metrics: self.metrics.meaning(self.kubeconfig.filter(|file| !file.as_os_str().is_empty()))?,
+            metrics: self.metrics.meaning(kubeconfig)?,
             webhook_secrets: self.secrets.lenient_sources(),
             rate_limit_per_hour: rate_limit(self.webhook_ratelimit_allowed),
             log_format,

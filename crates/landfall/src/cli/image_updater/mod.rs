@@ -4,13 +4,13 @@
 mod commit_template;
 mod flags;
 mod metrics;
+mod notes;
 mod postponed;
 mod surroundings;
 mod variables;
 
 use std::ffi::OsString;
 
-use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Args as _, Command, FromArgMatches as _};
 
 pub(super) use self::flags::DATA_DIR;
@@ -51,6 +51,7 @@ impl Program {
         match self {
             Self::Run => {
                 "Examples:\n  landfall run --manifests /etc/landfall --data-dir /var/lib/landfall --enable-webhook\n  \
+                 landfall run --kubernetes --watch-namespaces shop,bank --data-dir /var/lib/landfall --enable-webhook\n  \
                  argocd-image-updater --metrics-bind-address=:8443 run"
             }
             Self::Webhook => {
@@ -63,6 +64,8 @@ impl Program {
     /// The command with all its flags, for help, completion and documentation.
     pub(super) fn command(self) -> Command {
         let command = Flags::augment_args(Command::new(self.name()));
+        // The namespaces to watch are a setting of the peer's.
+        let command = command.mut_arg("watch_namespaces", |arg| arg.env("IMAGE_UPDATER_WATCH_NAMESPACES"));
         let command = match self {
             Self::Run => command
                 .about("Run as Argo CD Image Updater's controller does, with its flags and variables")
@@ -122,30 +125,17 @@ impl From<UsageError> for Stop {
 pub(super) fn understand(program: Program, typed: &[OsString]) -> Result<Understood, Stop> {
     let parser = parser(program);
     let given = parse(&parser, typed)?;
-    let surroundings = Surroundings::of(given.get_one("manifests"))?;
+    let is_from_folder = given.get_one("kubernetes") != Some(&true);
+    let surroundings = Surroundings::of(given.get_one("manifests").filter(|_| is_from_folder))?;
     let (mut all, mut notes) = surroundings.flags(&program.command(), &given);
     all.extend_from_slice(typed);
     let matches = parse(&parser, &all)?;
     // Nothing commits yet, but a template that is none stops Image Updater as well.
     commit_template::template(&matches)?;
-    let idle = postponed::set(&matches);
-    if !idle.is_empty() {
-        notes.push(format!("these settings have no effect yet: {}", idle.join(", ")));
-    }
-    if matches.get_many::<String>(pflag::WORDS).is_some() {
-        notes.push("words that are no flags have no effect".to_owned());
-    }
     let flags = Flags::from_arg_matches(&matches).map_err(|error| UsageError(pflag::words(&error)))?;
     let enable_webhook = matches.try_get_one(ENABLE_WEBHOOK).ok().flatten().copied();
     let config = flags.meaning(program, enable_webhook.unwrap_or_default())?;
-    if config.journal.is_none() && matches.value_source("data_dir") == Some(ValueSource::DefaultValue) {
-        notes.push(format!(
-            "the journal is in {DATA_DIR} and ends with the pod; mount a volume, and name it by --data-dir or LANDFALL_DATA_DIR"
-        ));
-    }
-    if config.listen.is_none() {
-        notes.push("the webhook door stays closed: --enable-webhook, or ENABLE_WEBHOOK=true, opens it".to_owned());
-    }
+    notes.extend(notes::notes(&matches, &config));
     Ok(Understood { config, notes })
 }
 

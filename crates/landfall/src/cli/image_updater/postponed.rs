@@ -43,7 +43,7 @@ const fn row(
 }
 
 #[rustfmt::skip]
-const FLAGS: [Postponed; 20] = [
+const FLAGS: [Postponed; 19] = [
     row(("leader-election", "true", None), Kind::Truth, RUN, "Elect one writer among replicas"),
     row(("leader-election-namespace", "", None), Kind::Text, RUN, "The namespace of the Lease"),
     row(("dry-run", "false", None), Kind::Truth, RUN, "Do everything but write"),
@@ -54,7 +54,6 @@ const FLAGS: [Postponed; 20] = [
     row(("max-concurrent-reconciles", "1", Some("MAX_CONCURRENT_RECONCILES")), Kind::Number, RUN, "ImageUpdaters that are worked on at once"),
     row(("max-concurrent-updaters", "1", Some("MAX_CONCURRENT_UPDATERS")), Kind::Number, WEBHOOK, "ImageUpdaters that are worked on at once"),
     row(("argocd-namespace", "", Some("ARGOCD_NAMESPACE")), Kind::Text, BOTH, "The namespace of Argo CD"),
-    row(("watch-namespaces", "", Some("IMAGE_UPDATER_WATCH_NAMESPACES")), Kind::Text, RUN, "The namespaces to watch, with commas between them; * for all"),
     row(("warmup-cache", "true", None), Kind::Truth, RUN, "Look at every Application before the first update"),
     row(("disable-kube-events", "false", Some("IMAGE_UPDATER_KUBE_EVENTS")), Kind::Truth, BOTH, "Record no Events of updates"),
     row(("git-commit-user", "argocd-image-updater", Some("GIT_COMMIT_USER")), Kind::Text, BOTH, "The name in commits"),
@@ -94,18 +93,20 @@ impl Postponed {
 
 /// The flags of these that somebody set, whether by flag, variable or ConfigMap, in the order of their names.
 pub(super) fn set(matches: &ArgMatches) -> Vec<String> {
-    let was_set = |name: &str| {
-        let source = matches
-            .try_contains_id(name)
-            .ok()
-            .and_then(|_| matches.value_source(name));
-        source.is_some_and(|source| source != ValueSource::DefaultValue)
-    };
     let mut set: Vec<String> = FLAGS
         .iter()
-        .filter(|flag| was_set(flag.name))
+        .filter(|flag| was_set(matches, flag.name))
         .map(|flag| format!("--{}", flag.name))
         .collect();
     set.sort_unstable();
     set
+}
+
+/// Whether somebody set a flag.
+pub(super) fn was_set(matches: &ArgMatches, name: &str) -> bool {
+    let source = matches
+        .try_contains_id(name)
+        .ok()
+        .and_then(|_| matches.value_source(name));
+    source.is_some_and(|source| source != ValueSource::DefaultValue)
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::config::{LogFormat, MetricsListener, MetricsReaders};
+use crate::resources::Place;
 
 /// What a command makes of what was typed, in short: the addresses of door, probes and metrics (with their certificate and who may
 /// read them), TLS, the rate limit, and the notes; or the error.
@@ -92,8 +93,22 @@ fn flags_mean_what_they_mean_to_image_updater() {
         ),
         (
             Program::Webhook,
-            &["--metrics-bind-address=:9090", "--metrics-authorization=false"],
-            ":8080 :8081 :9090+tls+all tls None info text ".to_owned(),
+            &["--metrics-bind-address=:9090", "--metrics-authorization=false", "--kubeconfig="],
+            ":8080 :8081 :9090+tls+all tls None info text without --kubernetes, these settings have no effect: --kubeconfig"
+                .to_owned(),
+        ),
+        (
+            Program::Run,
+            &["--watch-namespaces=*", "--kubeconfig=config"],
+            format!(
+                "- :8081 - plain None info text without --kubernetes, these settings have no effect: --kubeconfig, \
+                 --watch-namespaces|{closed}"
+            ),
+        ),
+        (
+            Program::Webhook,
+            &["--controllers=warehouses"],
+            "--controllers: a folder's Warehouses are always served; add --kubernetes, or leave it out".to_owned(),
         ),
         (Program::Webhook, &["--help"], "help".to_owned()),
         (Program::Webhook, &["--dry-run"], "unknown flag: --dry-run".to_owned()),
@@ -141,6 +156,28 @@ fn a_folder_is_needed_and_a_journal_on_a_volume_is_better() {
         ":8080 :8081 - tls None info text the journal is in /tmp/landfall and ends with the pod; mount a volume, and name it by \
          --data-dir or LANDFALL_DATA_DIR"
     );
+}
+
+/// A folder that is named as well is not read.
+#[test]
+fn resources_may_come_from_an_api_server() {
+    for (program, watched, expected) in [
+        (Program::Run, "*", &[][..]),
+        (Program::Webhook, "shop, bank", &["bank", "shop"]),
+    ] {
+        let watched = format!("--watch-namespaces={watched}");
+        let typed = ["--kubernetes", "--manifests=nowhere", "--kubeconfig=config", &watched].map(OsString::from);
+        let Ok(Understood { config, notes }) = understand(program, &typed) else {
+            panic!("{program:?} is not understood");
+        };
+        let Place::Kubernetes(options) = config.resources else {
+            panic!("{program:?} has its resources from a folder");
+        };
+        assert_eq!(options.kubeconfig.as_deref(), Some("config".as_ref()));
+        assert_eq!(options.namespaces, expected);
+        assert!(config.alone.is_some(), "one of several writes statuses");
+        assert!(!notes.iter().any(|note| note.contains("have no effect")), "{notes:?}");
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ mod controller;
 mod delivery;
 mod early;
 mod fan_out;
+mod image_updater;
 mod kargo;
 mod load;
 mod outage;

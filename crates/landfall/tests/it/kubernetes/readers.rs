@@ -65,7 +65,7 @@ fn scraped(kubeconfig: &Path) -> Scraped {
 }
 
 /// What whoever sends this as `Authorization` is told.
-fn read(scraped: &Scraped, authorization: Option<&str>) -> (u16, String) {
+pub fn read(scraped: &Scraped, authorization: Option<&str>) -> (u16, String) {
     let mut client = Client {
         stream: tls(&scraped.metrics, &[]),
     };
