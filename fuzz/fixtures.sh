@@ -15,20 +15,22 @@ done
 mkdir -p corpus/handshake
 cp corpus/azure/event-grid-* corpus/handshake/
 
-# Every text that a field of the measured inputs holds and that needs no unescaping, each with a line behind it.
-seed() { # TARGET VECTORS FIELD LINE
+# Every text that a field of the measured inputs holds and that needs no unescaping, each with a line before or behind it.
+seed() { # TARGET VECTORS FIELD BEFORE BEHIND
     mkdir -p "corpus/$1"
     number=0
-    sed -n "s/^{\"$3\":\"\([^\"\\\\]*\)\".*/\1/p" "../fixtures/vectors/$2.jsonl" | while IFS= read -r text; do
+    sed -n "s/^{\"$3\": *\"\([^\"\\\\]*\)\".*/\1/p" "../fixtures/vectors/$2.jsonl" | while IFS= read -r text; do
         number=$((number + 1))
-        printf '%s%s' "$text" "$4" >"corpus/$1/$2-$number"
+        printf '%s%s%s' "$4" "$text" "$5" >"corpus/$1/$2-$number"
     done
 }
 line='
 '
-seed go_regexp go_regexp regex "${line}v1.2.3-rc.1"
-seed semver semver_constraint constraint "${line}1.2.3-rc.1+b7"
-seed repository kargo_urls in ""
+seed go_regexp go_regexp regex "" "${line}v1.2.3-rc.1"
+seed semver semver_constraint constraint "" "${line}1.2.3-rc.1+b7"
+seed repository kargo_urls in "" ""
+seed expression expr in "$(tr -d '\n' <../fixtures/vectors/expr_body.json)$line" ""
+seed go_template go_template template "" ""
 
 mkdir -p corpus/entry_id corpus/manifest corpus/resource
 printf '0123456789abc' >corpus/entry_id/an-id
