@@ -296,20 +296,22 @@ fn other_shards_and_other_kinds_are_left_alone() {
     let project = &served.cluster.project;
     let other = warehouse(project, "other", "docker.io/shop/api").replace("  interval", "  shard: east\n  interval");
     served.cluster.apply(&other);
-    let both = warehouse(project, "both", "docker.io/shop/api").replace(
-        "subscriptions: [",
-        "subscriptions: [{git: {repoURL: 'https://git.example/shop/api'}}, ",
+    let charts = served.proxy.url() + "/charts";
+    let others = format!(
+        "subscriptions: [{{git: {{repoURL: 'https://git.example/shop/api'}}}}, {{chart: {{repoURL: '{charts}', name: api}}}}, "
     );
+    let both = warehouse(project, "both", "docker.io/shop/api").replace("subscriptions: [", &others);
     served.cluster.apply(&both);
-    let git = json!({ "status": { "discoveredArtifacts": { "git": [
-        { "repoURL": "https://git.example/shop/api", "commits": [{ "id": "0a1b2c" }] }
-    ] } } });
+    let before = json!({ "status": { "lastFreightID": "f00", "discoveredArtifacts": {
+        "git": [{ "repoURL": "https://git.example/shop/api", "commits": [{ "id": "0a1b2c" }] }],
+        "charts": [{ "repoURL": charts, "name": "api", "versions": ["1.0.0"] }]
+    } } });
     let patch = ["patch", "warehouses.kargo.akuity.io", "both", "--namespace", project];
     let status = ["--subresource=status", "--type=merge", "--patch"];
     served
         .cluster
         .server
-        .kubectl(&[&patch[..], &status[..], &[&git.to_string()]].concat())
+        .kubectl(&[&patch[..], &status[..], &[&before.to_string()]].concat())
         .unwrap();
     served.discovered("api");
     let warehouse = served
@@ -317,17 +319,25 @@ fn other_shards_and_other_kinds_are_left_alone() {
         .warehouse_when("both", "images", |status| best(status).0 == "1.0.0");
     let artifacts = &warehouse["status"]["discoveredArtifacts"];
     assert_eq!(artifacts["git"][0]["commits"][0]["id"], "0a1b2c", "{artifacts:#}");
+    assert_eq!(artifacts["charts"][0]["versions"], json!(["1.0.0"]), "{artifacts:#}");
     let conditions = warehouse["status"]["conditions"].to_string();
-    assert!(
-        conditions.contains(
-            "subscription 1 (git https://git.example/shop/api): this version of landfall discovers images only"
-        ),
-        "{conditions}"
-    );
+    for subscription in [
+        "1 (git https://git.example/shop/api)".to_owned(),
+        format!("2 (chart {charts})"),
+    ] {
+        let reason = format!("subscription {subscription}: this version of landfall discovers images only");
+        assert!(conditions.contains(&reason), "{reason}: {conditions}");
+    }
     served.annotate("both", "kargo.akuity.io/refresh=now");
-    served
+    let answered = served
         .cluster
         .warehouse_when("both", "an answer", |status| status["lastHandledRefresh"] == "now");
+    assert_eq!(answered["status"]["lastFreightID"], "f00", "no Freight is made here");
+    let asked = served.proxy.take_requests();
+    assert!(
+        !asked.is_empty() && asked.iter().all(|request| request.path.starts_with("/v2/")),
+        "a chart's index was asked for: {asked:?}"
+    );
     let other = served.cluster.warehouse_when("other", "the other", |_| true);
     assert!(
         other["status"].as_object().is_none_or(|status| status.is_empty()),
