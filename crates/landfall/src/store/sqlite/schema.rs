@@ -10,6 +10,9 @@ const STEPS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.s
 /// Makes the file current and sets the connection up for the writer.
 pub(super) fn prepare(connection: &Connection) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     connection.busy_timeout(BUSY)?;
+    // A delivery has about a kilobyte, of which few fit into SQLite's usual page, and each page is written by itself. It only counts
+    // where the file is new.
+    connection.pragma_update(None, "page_size", 8192)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // A commit is in the log, and the writer sees to it that the log is on the disk before anybody is answered. SQLite itself
     // syncs the log before it moves what is in it into the database, and the database before the log begins anew.
