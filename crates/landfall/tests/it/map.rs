@@ -221,7 +221,8 @@ fn fits(name: &str, wanted: &str) -> bool {
 }
 
 /// What decisions may be made with: time, regular expressions, serialization, hashes, errors. No runtime, no sockets.
-const CORE_DEPENDENCIES: [&str; 8] = [
+const CORE_DEPENDENCIES: [&str; 9] = [
+    "blake3",
     "hmac",
     "jiff",
     "regex",
@@ -282,6 +283,8 @@ fn the_core_does_no_io() {
 
 /// A library, and the only places that may name it. Whoever exchanges it has one folder to look at.
 const HOMES: &[(&str, &[&str])] = &[
+    ("mimalloc", &["crates/landfall/src/main.rs"]),
+    ("blake3", &["crates/core/src/journal/entry.rs"]),
     ("rusqlite", &["crates/landfall/src/store/sqlite/"]),
     ("tokio_postgres", &["crates/landfall/src/store/postgres/"]),
     (
