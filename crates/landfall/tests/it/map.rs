@@ -304,7 +304,14 @@ const HOMES: &[(&str, &[&str])] = &[
         ],
     ),
     ("hyper::", &["crates/landfall/src/server/"]),
-    ("hyper_util", &["crates/landfall/src/server/"]),
+    (
+        "hyper_util",
+        &[
+            "crates/landfall/src/server/",
+            "crates/landfall/src/resources/kubernetes/client.rs",
+        ],
+    ),
+    ("hyper_timeout", &["crates/landfall/src/resources/kubernetes/client.rs"]),
     (
         "reqwest",
         &[
