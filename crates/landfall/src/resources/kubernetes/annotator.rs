@@ -15,8 +15,9 @@ use landfall_core::target::Target;
 use serde_json::{Value, json};
 
 use super::failure::Failure;
-use super::object::{Object, Refreshes, api_resource, progress};
+use super::object::{Object, api_resource};
 use super::progresses::Progresses;
+use super::refreshes::{Refreshes, progress};
 use super::status::in_time;
 use crate::clock::now;
 

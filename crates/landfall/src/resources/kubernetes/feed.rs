@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
-use kube::runtime::watcher::{self, Error as WatchError, Event, InitialListStrategy, watcher};
+use kube::runtime::watcher::{self, Error as WatchError, InitialListStrategy, watcher};
 use kube::{Api, Client};
+use landfall_core::refresh::Progress;
 use landfall_core::resource::{Kind, ResourceKey};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -16,7 +17,9 @@ use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::failure::Failure;
-use super::object::{Object, Read, Refreshes, Status, Unread, api_resource, key, read};
+use super::object::{Object, Read, Status, Unread, api_resource, read};
+use super::reading::Reading;
+use super::refreshes::Refreshes;
 
 /// The first wait after an error, and the longest: whoever waits for the API server wants to go on soon after it is back. What
 /// somebody has to grant first may take its time.
@@ -51,6 +54,8 @@ pub(super) enum Report {
     Listed(Vec<Read>),
     /// One object is new or another one now.
     Changed(Box<Read>),
+    /// One object is the one it was, and says this of refreshes.
+    Progressed(ResourceKey, Progress),
     /// One object is no more.
     Gone(ResourceKey),
     /// Nobody can tell at the moment; what was reported before may be out of date.
@@ -62,21 +67,34 @@ pub(super) enum Report {
 /// Where reports go.
 pub(super) type Reports = mpsc::Sender<(Feed, Report)>;
 
+/// Whether anybody wants to know what Warehouses say of refreshes.
+#[derive(Clone, Copy)]
+pub(super) enum Interest {
+    Somebodys,
+    Nobodys,
+}
+
 /// Nobody listens any more.
 struct NobodyListens;
 
 /// Follows until nobody listens. `polled` counts the Secrets that are read again and again.
-pub(super) async fn follow(client: Client, feed: Feed, reports: Reports, polled: Arc<AtomicUsize>) {
+pub(super) async fn follow(
+    client: Client,
+    feed: Feed,
+    reports: Reports,
+    polled: Arc<AtomicUsize>,
+    refreshes: Interest,
+) {
     let following = Following {
         client,
         feed,
         reports,
         polled,
     };
-    match following.feed.kind() {
-        Kind::ProjectConfig | Kind::ClusterConfig | Kind::Promotion => following.run::<Value>().await,
-        Kind::Warehouse => following.run::<Refreshes>().await,
-        Kind::Secret | Kind::ConfigMap => following.run::<Unread>().await,
+    match (following.feed.kind(), refreshes) {
+        (Kind::ProjectConfig | Kind::ClusterConfig | Kind::Promotion, _) => following.run::<Value>().await,
+        (Kind::Warehouse, Interest::Somebodys) => following.run::<Refreshes>().await,
+        (Kind::Warehouse, Interest::Nobodys) | (Kind::Secret | Kind::ConfigMap, _) => following.run::<Unread>().await,
     }
 }
 
@@ -159,7 +177,7 @@ impl Following {
         // As a stream out of the API server's own memory, what there is comes sooner than in pages, and one object at a time.
         let mut strategy = InitialListStrategy::StreamingList;
         let mut events = pin!(begin(strategy.clone()));
-        let (mut listed, mut failures) = (Vec::new(), 0);
+        let (mut reading, mut failures) = (Reading::new(self.feed.kind()), 0);
         loop {
             let event = match failures {
                 0 => events.next().await,
@@ -175,14 +193,16 @@ impl Following {
             // It never ends by itself.
             match event.ok_or(NobodyListens)? {
                 Ok(event) => {
-                    let Some(report) = report(self.feed.kind(), event, &mut listed) else {
+                    let Some(report) = reading.report(event) else {
                         continue;
                     };
                     if failures > 0 && !matches!(report, Report::Listed(_)) {
                         self.report(Report::Well).await?;
                     }
                     failures = 0;
-                    self.report(report).await?;
+                    if !matches!(report, Report::Well) {
+                        self.report(report).await?;
+                    }
                 }
                 Err(error) => {
                     let failure = failure(error);
@@ -241,23 +261,6 @@ impl Following {
     async fn report(&self, report: Report) -> Result<(), NobodyListens> {
         let sent = self.reports.send((self.feed.clone(), report)).await;
         sent.map_err(|_| NobodyListens)
-    }
-}
-
-/// What an event reports; nothing while a list is being read, which `listed` gathers.
-fn report<S: Status>(kind: Kind, event: Event<Object<S>>, listed: &mut Vec<Read>) -> Option<Report> {
-    match event {
-        Event::Init => {
-            listed.clear();
-            None
-        }
-        Event::InitApply(object) => {
-            listed.push(read(kind, object));
-            None
-        }
-        Event::InitDone => Some(Report::Listed(std::mem::take(listed))),
-        Event::Apply(object) => Some(Report::Changed(Box::new(read(kind, object)))),
-        Event::Delete(object) => Some(Report::Gone(key(kind, &object))),
     }
 }
 

@@ -12,7 +12,7 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::coalesce::{Awaiting, gather};
-use super::feed::{Feed, Report, Reports, follow};
+use super::feed::{Feed, Interest, Report, Reports, follow};
 use super::held::Held;
 use super::progresses::Progresses;
 use crate::resources::{Snapshot, report};
@@ -122,11 +122,15 @@ impl Follower {
         self.held.add(feed.clone());
         let (client, reports, polled) = (self.client.clone(), self.reports.clone(), self.polled.clone());
         let receivers = self.receivers.subscribe();
+        let refreshes = match self.progresses {
+            Some(_) => Interest::Somebodys,
+            None => Interest::Nobodys,
+        };
         let following = async move {
             if feed.is_of_subscribers() {
                 head_start(receivers).await;
             }
-            follow(client, feed, reports, polled).await;
+            follow(client, feed, reports, polled, refreshes).await;
         };
         tokio::spawn(following).abort_handle()
     }

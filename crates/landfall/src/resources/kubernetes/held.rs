@@ -88,6 +88,7 @@ impl Held {
                 heard.trouble = Some(failure);
                 is_new
             }
+            Report::Progressed(..) => false,
             Report::Well => heard.trouble.take().is_some(),
         }
     }

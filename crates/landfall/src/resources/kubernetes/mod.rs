@@ -12,6 +12,8 @@ mod follower;
 mod held;
 mod object;
 mod progresses;
+mod reading;
+mod refreshes;
 mod reviews;
 mod status;
 

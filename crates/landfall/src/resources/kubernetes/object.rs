@@ -4,33 +4,34 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource as _;
 use kube::core::{ApiResource, DynamicResourceScope};
-use landfall_core::refresh::{HINTS_ANNOTATION, Progress};
+use landfall_core::refresh::Progress;
 use landfall_core::resource::{Kind, Parsed, REFRESH_ANNOTATION, Resource, ResourceKey};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::refreshes::{Refreshes, progress};
 use crate::resources::{Loaded, Origin, Problem, ProblemKind};
 
-/// The label that says which controller serves a Warehouse, where its spec does not.
-const SHARD_LABEL: &str = "kargo.akuity.io/shard";
-
-/// An object of any kind. `S` is what is made of its status, which may be nothing: those of Warehouses are large.
+/// An object of any kind. `S` is what is made of its status, which may be nothing: those of Warehouses are large. What it says
+/// apart from that stays a text until somebody wants to know: mostly an object comes again as it was.
 #[derive(Clone, Deserialize)]
 pub(super) struct Object<S> {
     #[serde(default, deserialize_with = "without_history")]
     pub metadata: ObjectMeta,
     #[serde(default)]
-    spec: Option<Value>,
+    pub spec: Option<Box<RawValue>>,
     #[serde(default)]
-    data: Option<Value>,
+    data: Option<Box<RawValue>>,
     #[serde(default, rename = "type")]
-    secret_type: Option<Value>,
+    secret_type: Option<Box<RawValue>>,
     #[serde(default = "none")]
     pub status: Option<S>,
 }
@@ -161,7 +162,10 @@ pub(super) fn read<S: Status>(kind: Kind, object: Object<S>) -> Read {
         problems: vec![problem(message, ProblemKind::Error)],
         outcome: Outcome::Unusable,
     };
-    let manifest = manifest(kind, object);
+    let manifest = match manifest(kind, object) {
+        Ok(manifest) => manifest,
+        Err(error) => return unusable(format!("cannot be read: {error}")),
+    };
     match Resource::from_value(&manifest) {
         Parsed::Known(resource, warnings) => Read {
             problems: warnings
@@ -199,8 +203,8 @@ fn essence(resource: Resource) -> Option<Resource> {
     (!awaited.is_empty()).then_some(Resource::Promotion(promotion))
 }
 
-/// The object as a manifest, without what changes all the time and what nobody here reads.
-fn manifest<S: Status>(kind: Kind, object: Object<S>) -> Value {
+/// The object as a manifest, without what changes all the time and what nobody here reads. The error shows no value.
+fn manifest<S: Status>(kind: Kind, object: Object<S>) -> serde_json::Result<Value> {
     let Object {
         metadata,
         spec,
@@ -210,13 +214,14 @@ fn manifest<S: Status>(kind: Kind, object: Object<S>) -> Value {
     } = object;
     let mut fields = Map::new();
     fields.insert("name".to_owned(), metadata.name.into());
+    let relevant = |mut all: BTreeMap<String, String>| {
+        all.retain(|name, _| is_relevant(kind, name));
+        texts(all)
+    };
     let optional = [
         ("namespace", metadata.namespace.map(Value::from)),
         ("labels", metadata.labels.map(texts)),
-        (
-            "annotations",
-            metadata.annotations.map(|all| texts(relevant(kind, all))),
-        ),
+        ("annotations", metadata.annotations.map(relevant)),
         ("generation", metadata.generation.map(Value::from)),
         ("uid", metadata.uid.map(Value::from)),
     ];
@@ -226,25 +231,24 @@ fn manifest<S: Status>(kind: Kind, object: Object<S>) -> Value {
     manifest.insert("apiVersion".to_owned(), kind.api_version().into());
     manifest.insert("kind".to_owned(), kind.as_str().into());
     manifest.insert("metadata".to_owned(), Value::Object(fields));
-    let status = status.map(Into::into);
+    let value = |text: Option<Box<RawValue>>| text.map(|text| serde_json::from_str(text.get())).transpose();
     let optional = [
-        ("spec", spec),
-        ("data", data),
-        ("type", secret_type),
-        ("status", status),
+        ("spec", value(spec)?),
+        ("data", value(data)?),
+        ("type", value(secret_type)?),
+        ("status", status.map(Into::into)),
     ];
     manifest.extend(optional.into_iter().filter_map(present));
-    Value::Object(manifest)
+    Ok(Value::Object(manifest))
 }
 
-/// Which annotations are kept. Of a configuration, whoever changes the annotation wants an answer. That of a Warehouse we write ourselves, and whoever
-/// discovers for it answers.
-fn relevant(kind: Kind, mut annotations: BTreeMap<String, String>) -> BTreeMap<String, String> {
+/// Whether an annotation is kept. Of a configuration, whoever changes the annotation wants an answer. That of a Warehouse we write
+/// ourselves, and whoever discovers for it answers.
+fn is_relevant(kind: Kind, annotation: &str) -> bool {
     match kind {
-        Kind::ProjectConfig | Kind::ClusterConfig => annotations.retain(|name, _| name == REFRESH_ANNOTATION),
-        Kind::Warehouse | Kind::Promotion | Kind::Secret | Kind::ConfigMap => annotations.clear(),
+        Kind::ProjectConfig | Kind::ClusterConfig => annotation == REFRESH_ANNOTATION,
+        Kind::Warehouse | Kind::Promotion | Kind::Secret | Kind::ConfigMap => false,
     }
-    annotations
 }
 
 fn texts(texts: BTreeMap<String, String>) -> Value {
@@ -262,86 +266,35 @@ fn shown(kind: Kind, manifest: Value) -> Value {
     }
 }
 
+/// Everything that an object of `kind` is read from, apart from its status: where it is the same, so is what is made of it.
+pub(super) fn read_from<S>(kind: Kind, object: &Object<S>) -> impl Hash {
+    let metadata = &object.metadata;
+    let annotations = metadata.annotations.iter().flatten();
+    let relevant: Vec<_> = annotations.filter(|(name, _)| is_relevant(kind, name)).collect();
+    let [spec, data, secret_type] =
+        [&object.spec, &object.data, &object.secret_type].map(|text| text.as_ref().map(|text| text.get()));
+    (
+        (&metadata.uid, metadata.generation, &metadata.labels, relevant),
+        (spec, data, secret_type),
+    )
+}
+
 /// What is made of a status when an object is read.
 pub(super) trait Status: Clone + DeserializeOwned + Into<Value> + Send + 'static {
+    /// Whether something of it goes into the resource.
+    const IS_READ: bool = false;
+
     /// What it says of refreshes, where that is read; of an object without a status as well.
     fn refreshes(_status: Option<&Self>) -> Option<Refreshes> {
         None
     }
 }
 
-impl Status for Value {}
+impl Status for Value {
+    const IS_READ: bool = true;
+}
+
 impl Status for Unread {}
-
-impl Status for Refreshes {
-    fn refreshes(status: Option<&Self>) -> Option<Refreshes> {
-        Some(status.cloned().unwrap_or_default())
-    }
-}
-
-/// What an object says of refreshes, where its status is read as far as that.
-pub(super) fn progress<S: Status>(object: &Object<S>) -> Option<Progress> {
-    let Refreshes {
-        last_handled_refresh,
-        observed_generation,
-        discovered_artifacts,
-        conditions,
-    } = S::refreshes(object.status.as_ref())?;
-    let metadata = object.meta();
-    let annotations = metadata.annotations.as_ref();
-    let annotation = |name| annotations.and_then(|all| all.get(name)).cloned();
-    let label = metadata.labels.as_ref().and_then(|labels| labels.get(SHARD_LABEL));
-    let spec = object.spec.as_ref();
-    let shard = spec.and_then(|spec| spec.get("shard")?.as_str().filter(|shard| !shard.is_empty()));
-    let shard = shard.or(label.map(String::as_str).filter(|shard| !shard.is_empty()));
-    Some(Progress {
-        uid: metadata.uid.clone().unwrap_or_default(),
-        shard: shard.map(str::to_owned),
-        generation: metadata.generation.unwrap_or_default(),
-        is_annotated: annotations.is_some_and(|all| !all.is_empty()),
-        token: annotation(REFRESH_ANNOTATION),
-        hints: annotation(HINTS_ANNOTATION),
-        handled: last_handled_refresh.unwrap_or_default(),
-        observed_generation: observed_generation.unwrap_or_default(),
-        discovered_at: discovered_artifacts
-            .and_then(|artifacts| artifacts.discovered_at)
-            .and_then(|text| text.parse().ok()),
-        is_unfinished: conditions
-            .unwrap_or_default()
-            .iter()
-            .any(|condition| condition.condition_type == "Reconciling" && condition.status == "True"),
-    })
-}
-
-/// A Warehouse's status as far as it says what was looked at when. What was found is large, and not read.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-pub(super) struct Refreshes {
-    last_handled_refresh: Option<String>,
-    observed_generation: Option<i64>,
-    discovered_artifacts: Option<Discovered>,
-    conditions: Option<Vec<Condition>>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Discovered {
-    discovered_at: Option<String>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
-struct Condition {
-    #[serde(rename = "type")]
-    condition_type: String,
-    status: String,
-}
-
-impl From<Refreshes> for Value {
-    fn from(_: Refreshes) -> Self {
-        Self::Null
-    }
-}
 
 /// A status that nobody reads.
 #[derive(Clone, Copy, Debug)]

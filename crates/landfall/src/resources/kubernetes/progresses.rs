@@ -73,6 +73,11 @@ impl Progresses {
                 }
             }
             Report::Changed(read) => self.put(read),
+            Report::Progressed(key, progress) => {
+                if let Some(target) = target(key) {
+                    self.note(self.lock(), &target, progress.clone());
+                }
+            }
             Report::Gone(key) => {
                 if let Some(target) = target(key) {
                     self.drop_target(target);
