@@ -9,6 +9,7 @@ use std::thread;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
+use super::schema::keep_statements;
 use super::{BUSY, Store, StoreError};
 
 /// Reads at once. SQLite reads from memory, mostly; more threads than cores would only take turns.
@@ -67,6 +68,7 @@ impl Slot {
                 let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
                 let connection = Connection::open_with_flags(&*self.file, flags)?;
                 connection.busy_timeout(BUSY)?;
+                keep_statements(&connection)?;
                 connection
             }
         };

@@ -1,6 +1,7 @@
 //! The tables, and how an older file becomes a current one.
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use super::BUSY;
 
@@ -13,6 +14,7 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Box<dyn std::error:
     // A delivery has about a kilobyte, of which few fit into SQLite's usual page, and each page is written by itself. It only counts
     // where the file is new.
     connection.pragma_update(None, "page_size", 8192)?;
+    keep_statements(connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     // A commit is in the log, and the writer sees to it that the log is on the disk before anybody is answered. SQLite itself
     // syncs the log before it moves what is in it into the database, and the database before the log begins anew.
@@ -32,4 +34,12 @@ pub(super) fn prepare(connection: &Connection) -> Result<(), Box<dyn std::error:
     }
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
+}
+
+/// Has statements stay as they were prepared. Where a table has an index of a part of its rows, SQLite otherwise prepares a statement
+/// anew whenever its parameters change, should that part be all that it asks for.
+pub(super) fn keep_statements(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)
+        .map(drop)
 }
