@@ -6,16 +6,15 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use http::header::{ACCEPT, CONTENT_TYPE};
 use jiff::Timestamp;
-use kube::api::{Patch, PatchParams};
-use kube::core::{ApiResource, DynamicObject, DynamicResourceScope, PartialObjectMeta};
-use kube::{Api, Client};
+use kube::{Api, Client, Resource as _};
 use landfall_core::refresh::{HINTS_ANNOTATION, Pointer, Progress, hand_over};
 use landfall_core::resource::{Kind, REFRESH_ANNOTATION};
 use landfall_core::target::Target;
 use serde_json::{Value, json};
 
+use super::answer::changed;
 use super::failure::Failure;
-use super::object::{Object, api_resource};
+use super::object::{Object, Unread, api_resource};
 use super::progresses::Progresses;
 use super::refreshes::{Refreshes, progress};
 use super::status::in_time;
@@ -91,8 +90,7 @@ impl Annotator {
                     return Ok(());
                 }
                 Err(Failure::Refused(_) | Failure::Conflict) => {
-                    let api: Api<Object<Refreshes>> = self.api(target);
-                    let object = in_time(api.get(name(target))).await?;
+                    let object = in_time(self.api(target).get(name(target))).await?;
                     if let Some(current) = progress(&object) {
                         progresses.learn(target, current);
                     }
@@ -106,16 +104,8 @@ impl Annotator {
 
     /// Sets annotations, whatever they said.
     async fn annotate(&self, target: &Target, annotations: Value) -> Result<(), Failure> {
-        let api: Api<DynamicObject> = self.api(target);
-        let patch = Patch::Merge(json!({ "metadata": { "annotations": annotations } }));
-        let parameters = PatchParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
-        // Only the metadata come back: statuses are large, and nobody here reads them.
-        in_time(api.patch_metadata(name(target), &parameters, &patch))
-            .await
-            .map(drop)
+        let patch = json!({ "metadata": { "annotations": annotations } });
+        self.patch(target, "application/merge-patch+json", &patch).await
     }
 
     /// Sets both annotations where they say what they said `before`; else it is refused.
@@ -135,27 +125,36 @@ impl Annotator {
                 { "op": "add", "path": all, "value": { REFRESH_ANNOTATION: token, HINTS_ANNOTATION: hints } },
             ])
         };
-        let api: Api<DynamicObject> = self.api(target);
-        let url = format!("{}/{}?fieldManager={FIELD_MANAGER}", api.resource_url(), name(target));
-        let request = http::Request::patch(url)
-            .header(CONTENT_TYPE, "application/json-patch+json")
-            .header(ACCEPT, METADATA_ONLY)
-            .body(patch.to_string().into_bytes());
-        let request = request.map_err(|error| Failure::Refused(error.to_string()))?;
-        in_time(self.client.request::<PartialObjectMeta<DynamicObject>>(request))
-            .await
-            .map(drop)
+        self.patch(target, "application/json-patch+json", &patch).await
     }
 
-    fn api<K>(&self, target: &Target) -> Api<K>
-    where
-        K: kube::Resource<DynamicType = ApiResource, Scope = DynamicResourceScope>,
-    {
-        let (kind, namespace) = match target {
-            Target::Warehouse { namespace, .. } => (Kind::Warehouse, namespace),
-            Target::Promotion { namespace, .. } => (Kind::Promotion, namespace),
-        };
+    async fn patch(&self, target: &Target, content_type: &'static str, patch: &Value) -> Result<(), Failure> {
+        let request = http::Request::patch(url(target))
+            .header(CONTENT_TYPE, content_type)
+            // Only the metadata come back: statuses are large, and nobody here reads them.
+            .header(ACCEPT, METADATA_ONLY)
+            .body(patch.to_string().into_bytes().into());
+        let request = request.map_err(|error| Failure::Refused(error.to_string()))?;
+        in_time(changed(&self.client, request, name(target))).await
+    }
+
+    fn api(&self, target: &Target) -> Api<Object<Refreshes>> {
+        let (kind, namespace) = place(target);
         Api::namespaced_with(self.client.clone(), namespace, &api_resource(kind))
+    }
+}
+
+/// Where the API server has a target, and who changes it there.
+fn url(target: &Target) -> String {
+    let (kind, namespace) = place(target);
+    let base = Object::<Unread>::url_path(&api_resource(kind), Some(namespace));
+    format!("{base}/{}?fieldManager={FIELD_MANAGER}", name(target))
+}
+
+fn place(target: &Target) -> (Kind, &str) {
+    match target {
+        Target::Warehouse { namespace, .. } => (Kind::Warehouse, namespace),
+        Target::Promotion { namespace, .. } => (Kind::Promotion, namespace),
     }
 }
 

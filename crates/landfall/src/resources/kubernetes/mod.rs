@@ -2,6 +2,7 @@
 //! the one folder that names the client library, and must not know why something is written.
 
 mod annotator;
+mod answer;
 mod client;
 mod coalesce;
 mod credentials;
