@@ -28,6 +28,7 @@ use crate::controller::warehouse::{self, Discovery, Hints};
 use crate::live::{Live, LiveWarehouse};
 use crate::metrics::Metrics;
 use crate::statuses::Statuses;
+use annotate::Annotating;
 pub use effect::Effect;
 use sharing::{Refused, Turn};
 pub use slots::Slots;
@@ -55,6 +56,7 @@ pub struct Pipeline {
     arrivals: Notify,
     plan: Mutex<Plan>,
     slots: Slots,
+    annotating: Annotating,
     refused: Refused,
     /// Signalled when the plan has changed.
     replanned: Notify,
@@ -85,7 +87,7 @@ impl Pipeline {
         metrics: Metrics,
     ) -> Arc<Self> {
         let (plan, slots, replanned) = (Mutex::default(), Slots::default(), Notify::new());
-        let refused = Refused::default();
+        let (annotating, refused) = (Annotating::default(), Refused::default());
         Arc::new(Self {
             live,
             store,
@@ -96,6 +98,7 @@ impl Pipeline {
             arrivals: Notify::new(),
             plan,
             slots,
+            annotating,
             refused,
             replanned,
         })
@@ -107,6 +110,7 @@ impl Pipeline {
         tokio::join!(
             self.clone().match_arrivals(),
             self.clone().begin_refreshes(),
+            self.settle_annotated(),
             self.share(),
             self.prune()
         );
@@ -204,8 +208,14 @@ impl Pipeline {
         loop {
             let replanned = self.replanned.notified();
             let (begun, next) = self.begin();
-            for (target, extent, slot) in begun {
-                tokio::spawn(self.clone().supervise(target, extent, slot));
+            match &self.effect {
+                Effect::Annotate(_) if begun.is_empty() => {}
+                Effect::Annotate(annotator) => drop(tokio::spawn(self.clone().annotate(annotator.clone(), begun))),
+                Effect::Discover(discovery) => {
+                    for (target, extent, slot) in begun {
+                        tokio::spawn(self.clone().supervise(discovery.clone(), target, extent, slot));
+                    }
+                }
             }
             let pause = next.map_or(PATROL, |due| until(due).min(PATROL));
             tokio::select! {
@@ -221,8 +231,7 @@ impl Pipeline {
         let now = now();
         let mut slots = Vec::new();
         let mut plan = self.plan();
-        let mut take = |host, extent| {
-            let slot = self.slots.take(host, extent);
+        let mut take = |slot: Option<OwnedSemaphorePermit>| {
             let admitted = slot.is_some();
             slots.extend(slot);
             admitted
@@ -231,10 +240,13 @@ impl Pipeline {
             Effect::Discover(_) => plan.begin_admitted(now, |target, extent| {
                 let known = live.warehouses.get(target);
                 let host = known.map(|known| warehouse::host(&known.warehouse));
-                take(host.unwrap_or_default(), extent)
+                take(self.slots.take(host.unwrap_or_default(), extent))
             }),
             // They all ask the one API server.
-            Effect::Annotate(_) => plan.begin_while(now, || take(String::new(), Extent::Hinted)),
+            Effect::Annotate(_) => {
+                let mut places = self.annotating.places();
+                plan.begin_while(now, || take(places()))
+            }
         };
         let next = plan.next_due().filter(|due| *due > now);
         let begun = begun
@@ -245,14 +257,17 @@ impl Pipeline {
     }
 
     /// One refresh of one target, and what is wished for after it. Whatever happens in it, the target is free again.
-    async fn supervise(self: Arc<Self>, target: Target, extent: Extent, slot: OwnedSemaphorePermit) {
-        let refresh = tokio::spawn(self.clone().refresh(target.clone(), extent, slot));
+    async fn supervise(
+        self: Arc<Self>,
+        discovery: Discovery,
+        target: Target,
+        extent: Extent,
+        slot: OwnedSemaphorePermit,
+    ) {
+        let refresh = tokio::spawn(self.clone().refresh(discovery, target.clone(), extent, slot));
         let next = refresh.await.unwrap_or_else(|panicked| {
             tracing::error!(%target, %panicked, "a refresh ended in the middle; this is a bug");
-            let again = now()
-                .checked_add(SignedDuration::from_secs(10))
-                .unwrap_or(Timestamp::MAX);
-            vec![(extent, again), (Extent::Hinted, again)]
+            after_a_bug(extent)
         });
         let mut plan = self.plan();
         plan.finished(&target);
@@ -263,9 +278,14 @@ impl Pipeline {
         self.replanned.notify_one();
     }
 
-    /// From the work that waits for a target to its settlement; returns what is wished for next. The slot is given back when
-    /// another may begin.
-    async fn refresh(self: Arc<Self>, target: Target, extent: Extent, slot: OwnedSemaphorePermit) -> Wishes {
+    /// From the work that waits for a target to its settlement; returns what is wished for next.
+    async fn refresh(
+        self: Arc<Self>,
+        discovery: Discovery,
+        target: Target,
+        extent: Extent,
+        _slot: OwnedSemaphorePermit,
+    ) -> Wishes {
         let Some(turn) = self.claim(&target).await else {
             return vec![(extent, sharing::asked_again())];
         };
@@ -273,39 +293,33 @@ impl Pipeline {
         let waiting = self
             .persist("the work of a target", || self.store.waiting(&target))
             .await;
-        let known = self.live.load().warehouses.get(&target).cloned();
-        let (extent, put_off) = match (&self.effect, &known) {
+        let Some(known) = self.live.load().warehouses.get(&target).cloned() else {
             // It may have come to others before it comes here; and what is gone, somebody removes.
-            (Effect::Discover(_), None) if turn.exists_elsewhere => {
+            if turn.exists_elsewhere {
                 self.release(&target, turn).await;
                 return vec![(extent, sharing::asked_again())];
             }
-            (Effect::Discover(_), None) => {
-                self.settle_for_nobody(&target, &waiting, turn).await;
-                return Vec::new();
-            }
-            (Effect::Discover(_), Some(known)) => self.still_wanted(&target, known, extent, began),
-            (Effect::Annotate(_), _) => (extent, None),
+            self.settle_for_nobody(&target, &waiting, turn).await;
+            return Vec::new();
         };
-        // What is not due yet keeps its attempts: other work of the same target must not use them up.
-        let due = |waiting: &WaitingWork| waiting.work.due(began, &self.rules.retries);
-        let (waiting, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|waiting| due(waiting) <= Some(began));
-        let mut next: Wishes = later
-            .iter()
-            .filter_map(|waiting| Some((Extent::Hinted, due(waiting)?)))
-            .chain(put_off)
-            .collect();
-        match (&self.effect, known) {
-            // Whether it exists, the API server knows best.
-            (Effect::Annotate(annotator), _) if !waiting.is_empty() => {
-                next.extend(self.annotate(annotator, &target, waiting, turn, slot).await);
-            }
-            (Effect::Discover(discovery), Some(known)) if !(waiting.is_empty() && extent == Extent::Hinted) => {
-                next.extend(self.discover(discovery, &target, &known, extent, waiting, turn).await);
-            }
-            (Effect::Annotate(_) | Effect::Discover(_), _) => self.release(&target, turn).await,
+        let (extent, put_off) = self.still_wanted(&target, &known, extent, began);
+        let (waiting, mut next) = self.due(waiting, began);
+        next.extend(put_off);
+        if waiting.is_empty() && extent == Extent::Hinted {
+            self.release(&target, turn).await;
+        } else {
+            next.extend(self.discover(&discovery, &target, &known, extent, waiting, turn).await);
         }
         next
+    }
+
+    /// What of a target's work is due, and what is wished for because of the rest. What is not due yet keeps its attempts: other
+    /// work of the same target must not use them up.
+    fn due(&self, waiting: Vec<WaitingWork>, began: Timestamp) -> (Vec<WaitingWork>, Wishes) {
+        let due = |waiting: &WaitingWork| waiting.work.due(began, &self.rules.retries);
+        let (waiting, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|waiting| due(waiting) <= Some(began));
+        let next = later.iter().filter_map(|waiting| Some((Extent::Hinted, due(waiting)?)));
+        (waiting, next.collect())
     }
 
     /// Asks registries about a target, and settles what waits for that.
@@ -357,6 +371,14 @@ impl Pipeline {
             }
         }
     }
+}
+
+/// What is wished for where a refresh of this extent ended in the middle.
+fn after_a_bug(extent: Extent) -> Wishes {
+    let again = now()
+        .checked_add(SignedDuration::from_secs(10))
+        .unwrap_or(Timestamp::MAX);
+    vec![(extent, again), (Extent::Hinted, again)]
 }
 
 /// What is written together: one entry, and as many more as there is room for beside it.

@@ -18,6 +18,9 @@ use crate::live::LiveWarehouse;
 use crate::statuses::key_of;
 use crate::store::{AttemptRecord, Settled, Settlement, WaitingWork};
 
+/// The state that each entry's work had, the state that it has now, and the attempt.
+type States = Vec<(EntryId, Work, Work, AttemptRecord)>;
+
 /// The share of an interval by which the next full refresh may come late, so that targets with one interval spread out. Not
 /// early: then a listing would still be younger than the interval, and would be taken for fresh.
 const SPREAD: f64 = 0.05;
@@ -65,10 +68,7 @@ impl Pipeline {
             .statuses
             .write(&key_of(target), &status, known.generation, refreshed_at);
         let work = self.next_states(waiting, &refreshed, began, ended);
-        let mut next: Wishes = work
-            .iter()
-            .filter_map(|(_, _, after, _)| Some((Extent::Hinted, after.due(ended, &self.rules.retries)?)))
-            .collect();
+        let mut next = self.wished_for(&work, ended);
         if let Extent::Full(occasion) = extent {
             let failed = failed.then_some(occasion);
             next.push(self.next_full(target, known, &refreshed, failed, ended));
@@ -110,25 +110,8 @@ impl Pipeline {
             return Vec::new();
         }
         let Turn { claim, began, .. } = turn;
-        let (ended, served) = (now(), waiting.len());
-        let state = |waiting: &WaitingWork| {
-            let attempt = waiting.work.next_attempt()?;
-            let work = waiting.work.clone();
-            let after = work.after(attempt, outcome.clone(), ended, fastrand::f64(), &self.rules.retries);
-            let record = AttemptRecord {
-                attempt,
-                began,
-                asked: began,
-                chose: ended,
-                outcome: words.clone(),
-                requests: 0,
-                token_requests: 0,
-                choices: Vec::new(),
-                served,
-            };
-            Some((waiting.entry, waiting.work.clone(), after, record))
-        };
-        let work: Vec<_> = waiting.iter().filter_map(state).collect();
+        let ended = now();
+        let work = self.states_alike(waiting, (began, ended), &outcome, &words);
         let settlement = || Settlement {
             target: target.clone(),
             resource: None,
@@ -143,11 +126,45 @@ impl Pipeline {
         }
         self.count(&work, ended);
         tell_of_dead(target, &work);
+        self.wished_for(&work, ended)
+    }
+
+    /// The states of work after an attempt that had the same outcome for all of it.
+    pub(super) fn states_alike(
+        &self,
+        waiting: &[WaitingWork],
+        (began, ended): (Timestamp, Timestamp),
+        outcome: &Outcome,
+        words: &str,
+    ) -> States {
+        let served = waiting.len();
+        let state = |waiting: &WaitingWork| {
+            let attempt = waiting.work.next_attempt()?;
+            let work = waiting.work.clone();
+            let after = work.after(attempt, outcome.clone(), ended, fastrand::f64(), &self.rules.retries);
+            let record = AttemptRecord {
+                attempt,
+                began,
+                asked: began,
+                chose: ended,
+                outcome: words.to_owned(),
+                requests: 0,
+                token_requests: 0,
+                choices: Vec::new(),
+                served,
+            };
+            Some((waiting.entry, waiting.work.clone(), after, record))
+        };
+        waiting.iter().filter_map(state).collect()
+    }
+
+    /// What is wished for because of work that is still to be done.
+    pub(super) fn wished_for(&self, work: &States, ended: Timestamp) -> Wishes {
         let due = |(_, _, after, _): &(_, _, Work, _)| Some((Extent::Hinted, after.due(ended, &self.rules.retries)?));
         work.iter().filter_map(due).collect()
     }
 
-    fn count(&self, work: &[(EntryId, Work, Work, AttemptRecord)], ended: Timestamp) {
+    pub(super) fn count(&self, work: &[(EntryId, Work, Work, AttemptRecord)], ended: Timestamp) {
         for (entry, _, after, _) in work {
             self.metrics.attempted(after.summary().as_str());
             if matches!(after, Work::Done { .. }) {
@@ -162,7 +179,7 @@ impl Pipeline {
         refreshed: &Refreshed,
         began: Timestamp,
         ended: Timestamp,
-    ) -> Vec<(EntryId, Work, Work, AttemptRecord)> {
+    ) -> States {
         let served = waiting.len();
         let mut states = Vec::with_capacity(served);
         for WaitingWork { entry, work, hints } in waiting {
@@ -238,7 +255,7 @@ impl Pipeline {
     }
 }
 
-fn tell_of_dead(target: &Target, work: &[(EntryId, Work, Work, AttemptRecord)]) {
+pub(super) fn tell_of_dead(target: &Target, work: &[(EntryId, Work, Work, AttemptRecord)]) {
     for (entry, _, after, _) in work {
         if let Work::Dead { setback, .. } = after {
             let reason = setback.reason();

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use landfall_core::artifact::{Digest, Tag};
 use landfall_core::discovery::{Catalog, Observation, Seen};
@@ -236,6 +237,17 @@ impl Store {
         ask!(self, waiting(target))
     }
 
+    /// The same of several targets, in their order.
+    pub async fn waiting_for(&self, targets: &[Target]) -> Result<Vec<Vec<WaitingWork>>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.waiting_for(targets).await,
+            Self::Postgres(store) => {
+                let each = targets.iter().map(|target| store.waiting(target));
+                join_all(each).await.into_iter().collect()
+            }
+        }
+    }
+
     /// Everything that an entry does or did.
     pub async fn work_of(&self, entry: EntryId) -> Result<Vec<WorkRecord>, StoreError> {
         ask!(self, work_of(entry))
@@ -247,6 +259,22 @@ impl Store {
             (Self::Sqlite(store), _) => store.settle(settlement).await.map(|()| Settled::Written),
             (Self::Postgres(store), Claim::Token(token)) => store.settle(settlement, token).await,
             (Self::Postgres(_), Claim::Sole) => Ok(Settled::Lost),
+        }
+    }
+
+    /// The same for several refreshes, in their order. Where this fails, some of them may be written; each of those is lost
+    /// the next time, or as if it had not been.
+    pub async fn settle_all(&self, settlements: Arc<[(Settlement, Claim)]>) -> Result<Vec<Settled>, StoreError> {
+        match self {
+            Self::Sqlite(store) => {
+                let settled = vec![Settled::Written; settlements.len()];
+                store.settle_all(settlements).await.map(|()| settled)
+            }
+            Self::Postgres(_) => {
+                let each = settlements.iter().cloned();
+                let each = each.map(|(settlement, claim)| self.settle(settlement, claim));
+                join_all(each).await.into_iter().collect()
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Writes and reads what entries still have to do for targets, and the attempts at it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use landfall_core::journal::{Attempt, EntryId, Work};
@@ -9,6 +10,7 @@ use landfall_core::target::Target;
 use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
+use super::super::Claim;
 use super::rows::{Repeated, json, parsed, time};
 use super::{ResourceWrite, Store, StoreError};
 
@@ -53,6 +55,7 @@ pub struct AttemptRecord {
 }
 
 /// How a refresh changes the store: everything at once, or nothing.
+#[derive(Clone)]
 pub struct Settlement {
     pub target: Target,
     pub resource: Option<ResourceWrite>,
@@ -75,19 +78,17 @@ impl Store {
     /// All work of a target that waits, whenever it is due.
     pub async fn waiting(&self, target: &Target) -> Result<Vec<WaitingWork>, StoreError> {
         let target = target.to_string();
+        self.read(move |connection| waiting(connection, &target)).await
+    }
+
+    /// The same of several targets, in their order.
+    pub async fn waiting_for(&self, targets: &[Target]) -> Result<Vec<Vec<WaitingWork>>, StoreError> {
+        let targets: Vec<String> = targets.iter().map(Target::to_string).collect();
         self.read(move |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT entry, state, hints FROM work INDEXED BY work_unfinished
-                 WHERE target = ?1 AND due IS NOT NULL ORDER BY entry",
-            )?;
-            let rows = statement.query_map([target], |row| {
-                Ok(WaitingWork {
-                    entry: EntryId::from_i64(row.get(0)?),
-                    work: parsed(row, 1)?,
-                    hints: parsed(row, 2)?,
-                })
-            })?;
-            rows.collect()
+            let transaction = connection.unchecked_transaction()?;
+            let read = targets.iter().map(|target| waiting(&transaction, target)).collect();
+            transaction.commit()?;
+            read
         })
         .await
     }
@@ -118,20 +119,14 @@ impl Store {
 
     /// Writes what a refresh did. Work whose state has changed meanwhile, by a replay, stays as it is.
     pub async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
+        self.write(move |writing| settlement.write(writing.connection)).await
+    }
+
+    /// Writes what several refreshes did.
+    pub async fn settle_all(&self, settlements: Arc<[(Settlement, Claim)]>) -> Result<(), StoreError> {
         self.write(move |writing| {
-            let connection = writing.connection;
-            if let Some(resource) = &settlement.resource {
-                resource.write(connection)?;
-            }
-            // What a refresh did is the same for most of the entries that it served.
-            let (mut states, mut records) = (Repeated::new(), Repeated::new());
-            let target = settlement.target.to_string();
-            for (entry, before, after, record) in &settlement.work {
-                let states = (json(before), states.json(after));
-                update(connection, *entry, &target, (&states.0, states.1), after)?;
-                insert_attempt(connection, *entry, &target, record.attempt, records.json(record))?;
-            }
-            Ok(())
+            let mut all = settlements.iter();
+            all.try_for_each(|(settlement, _)| settlement.write(writing.connection))
         })
         .await
     }
@@ -160,6 +155,38 @@ impl Store {
         })
         .await
     }
+}
+
+impl Settlement {
+    fn write(&self, connection: &Connection) -> rusqlite::Result<()> {
+        if let Some(resource) = &self.resource {
+            resource.write(connection)?;
+        }
+        // What a refresh did is the same for most of the entries that it served.
+        let (mut states, mut records) = (Repeated::new(), Repeated::new());
+        let target = self.target.to_string();
+        for (entry, before, after, record) in &self.work {
+            let states = (json(before), states.json(after));
+            update(connection, *entry, &target, (&states.0, states.1), after)?;
+            insert_attempt(connection, *entry, &target, record.attempt, records.json(record))?;
+        }
+        Ok(())
+    }
+}
+
+fn waiting(connection: &Connection, target: &str) -> rusqlite::Result<Vec<WaitingWork>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT entry, state, hints FROM work INDEXED BY work_unfinished
+         WHERE target = ?1 AND due IS NOT NULL ORDER BY entry",
+    )?;
+    let rows = statement.query_map([target], |row| {
+        Ok(WaitingWork {
+            entry: EntryId::from_i64(row.get(0)?),
+            work: parsed(row, 1)?,
+            hints: parsed(row, 2)?,
+        })
+    })?;
+    rows.collect()
 }
 
 /// How many targets of an entry are in which state.
