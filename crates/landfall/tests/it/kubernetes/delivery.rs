@@ -32,6 +32,34 @@ fn a_push_becomes_an_annotation_on_whoever_subscribed() {
     assert_eq!(cluster.post("/in/dockerhub/unknown", "shop/api", "1.2.5").status, 404);
 }
 
+/// What is annotated comes back as it was, mostly. Here it does not.
+#[test]
+fn what_changes_together_with_an_annotation_counts() {
+    let cluster = Cluster::start(shared());
+    cluster.warehouses(&["api"], "shop/api");
+    let path = cluster.path();
+    let delivery = cluster.matched(&path, "shop/api", 1);
+    cluster.done(&delivery);
+    let change = json!({
+        "metadata": { "annotations": { "kargo.akuity.io/refresh": "by-hand" } },
+        "spec": { "subscriptions": [{ "image": { "repoURL": "shop/web" } }] },
+    })
+    .to_string();
+    let patch = [
+        "patch",
+        "warehouses.kargo.akuity.io",
+        "api",
+        "--namespace",
+        &cluster.project,
+    ];
+    let patch = [&patch[..], &["--type=merge", "--patch", &change]].concat();
+    cluster.server.kubectl(&patch).unwrap();
+    let delivery = cluster.matched(&path, "shop/web", 1);
+    cluster.done(&delivery);
+    cluster.pushed(&path, "shop/api", "1.2.5", 0);
+    assert_ne!(cluster.refreshed(&["api"]), ["by-hand"]);
+}
+
 #[test]
 fn the_status_is_kargos_and_follows_the_spec() {
     let cluster = Cluster::start(shared());

@@ -1,5 +1,6 @@
 //! Journeys through a Kubernetes API server: landfall takes its resources from there, and writes there what it has to say.
 
+mod annotations;
 mod cluster;
 mod controller;
 mod delivery;

@@ -18,7 +18,7 @@ const FROM_THE_BEGINNING: &str = "sendInitialEvents=true";
 const PAGES: &str = "/warehouses?&limit=";
 
 /// A project with one receiver, followed by way of a proxy.
-fn start() -> (ApiProxy, Cluster) {
+pub fn start() -> (ApiProxy, Cluster) {
     start_at(shared())
 }
 
