@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use crate::event::{Event, RefreshRequested};
 use crate::go::regexp::Patterns;
@@ -43,11 +44,15 @@ struct Group {
     targets: Vec<Arc<Target>>,
 }
 
-/// What one target wishes of one repository: each wish with the text that tells it from others.
+/// Tells a subscription from others that say something else: a digest, since the texts of thousands would take more than what comes of
+/// them.
+type Mark = [u8; 16];
+
+/// What one target wishes of one repository: each wish with what tells it from others.
 #[derive(Debug)]
 struct Wished {
     repository: Arc<Repository>,
-    wishes: Vec<(Arc<str>, Arc<Filter>)>,
+    wishes: Vec<(Mark, Arc<Filter>)>,
     target: Arc<Target>,
 }
 
@@ -55,7 +60,7 @@ struct Wished {
 #[derive(Debug, Default)]
 pub struct IndexBuilder {
     patterns: Patterns,
-    compiled: HashMap<Arc<str>, Arc<Filter>>,
+    compiled: HashMap<Mark, Arc<Filter>>,
     wishes: Wishes,
     wished: Vec<Wished>,
     waiting: Waiting,
@@ -85,7 +90,7 @@ impl IndexBuilder {
     /// Adds the subscriptions of a target. Those that name no repository are not indexed: no event can reach them.
     pub fn add(&mut self, target: &Target, subscriptions: &[SubscriptionSpec]) {
         let target = self.selectable.known(target);
-        let mut wishes: HashMap<Repository, Vec<(Arc<str>, Arc<Filter>)>> = HashMap::new();
+        let mut wishes: HashMap<Repository, Vec<(Mark, Arc<Filter>)>> = HashMap::new();
         for subscription in subscriptions {
             self.subscriptions += 1;
             let Some(repository) = repository_of(&subscription.source) else {
@@ -104,16 +109,12 @@ impl IndexBuilder {
             }));
     }
 
-    /// The filter of a subscription, with the text that tells it from others.
-    fn compiled(&mut self, source: &Source) -> (Arc<str>, Arc<Filter>) {
-        let text = format!("{source:?}");
-        if let Some((text, filter)) = self.compiled.get_key_value(text.as_str()) {
-            return (text.clone(), filter.clone());
-        }
-        let text: Arc<str> = text.into();
-        let filter = Arc::new(Filter::compile(source, &mut self.wishes, &mut self.patterns));
-        self.compiled.insert(text.clone(), filter.clone());
-        (text, filter)
+    /// The filter of a subscription, with what tells it from others.
+    fn compiled(&mut self, source: &Source) -> (Mark, Arc<Filter>) {
+        let mark = mark(source);
+        let compile = || Arc::new(Filter::compile(source, &mut self.wishes, &mut self.patterns));
+        let filter = self.compiled.entry(mark).or_insert_with(compile);
+        (mark, filter.clone())
     }
 
     /// Adds the pull requests that a Promotion waits for, if there are any.
@@ -135,7 +136,7 @@ impl IndexBuilder {
         // the same wishes stay in the order in which they were added.
         self.wished.sort_by(|one, other| {
             let repositories = one.repository.cmp(&other.repository);
-            repositories.then_with(|| one.texts().cmp(other.texts()))
+            repositories.then_with(|| one.marks().cmp(other.marks()))
         });
         let (mut everywhere, mut by_project) = (Groups::new(), HashMap::<String, Groups>::new());
         for of_repository in self.wished.chunk_by(|one, other| one.repository == other.repository) {
@@ -165,14 +166,22 @@ impl IndexBuilder {
 }
 
 impl Wished {
-    fn texts(&self) -> impl Iterator<Item = &str> {
-        self.wishes.iter().map(|(text, _)| text.as_ref())
+    /// What tells its wishes from others, in the order of what people read.
+    fn marks(&self) -> impl Iterator<Item = (&str, &Mark)> {
+        self.wishes.iter().map(|(mark, filter)| (filter.label(), mark))
     }
+}
+
+fn mark(source: &Source) -> Mark {
+    let digest = Sha256::digest(format!("{source:?}"));
+    let mut mark = Mark::default();
+    mark.copy_from_slice(&digest[..size_of::<Mark>()]);
+    mark
 }
 
 /// Groups of those whose wishes are the same, who stand side by side.
 fn groups(wished: &[&Wished]) -> Arc<[Group]> {
-    let alike = wished.chunk_by(|one, other| one.texts().eq(other.texts()));
+    let alike = wished.chunk_by(|one, other| one.marks().eq(other.marks()));
     let group = |alike: &[&Wished]| Group {
         filters: alike[0].wishes.iter().map(|(_, filter)| filter.clone()).collect(),
         targets: alike.iter().map(|wished| wished.target.clone()).collect(),

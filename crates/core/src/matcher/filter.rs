@@ -61,6 +61,11 @@ impl Filter {
         }
     }
 
+    /// Its words.
+    pub(super) fn label(&self) -> &str {
+        &self.label
+    }
+
     /// Why the event is for it, or why not.
     pub(super) fn verdict(&self, event: &Event) -> Result<String, String> {
         match (self.wish.as_ref(), event) {
@@ -80,7 +85,7 @@ impl Filter {
 
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.label)
+        f.write_str(self.label())
     }
 }
 

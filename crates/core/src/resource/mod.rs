@@ -124,21 +124,22 @@ impl fmt::Display for ResourceKey {
     }
 }
 
-/// A resource that landfall reads, in order as a whole. Its parts may still be unreadable one by one.
+/// A resource that landfall reads, in order as a whole. Its parts may still be unreadable one by one. It is small itself: nearly all there are
+/// are Warehouses, and none should take the room of what it is not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Resource {
     /// The receivers of one project.
-    ProjectConfig(ProjectConfig),
+    ProjectConfig(Box<ProjectConfig>),
     /// The receivers of all projects.
-    ClusterConfig(ClusterConfig),
+    ClusterConfig(Box<ClusterConfig>),
     /// Subscriptions. There may be very many, and whoever needs one later keeps this very one.
     Warehouse(Arc<Warehouse>),
     /// A promotion that may wait for a pull request.
-    Promotion(Promotion),
+    Promotion(Box<Promotion>),
     /// Secrets and credentials.
-    Secret(Secret),
+    Secret(Box<Secret>),
     /// Settings.
-    ConfigMap(ConfigMap),
+    ConfigMap(Box<ConfigMap>),
 }
 
 /// What a manifest turned out to be.
@@ -219,12 +220,12 @@ impl Resource {
 
     fn read(value: &Value, kind: Kind, metadata: Metadata, warnings: &mut Vec<Warning>) -> Result<Self, FieldError> {
         Ok(match kind {
-            Kind::ProjectConfig => Self::ProjectConfig(project_config::read(value, metadata, warnings)?),
-            Kind::ClusterConfig => Self::ClusterConfig(cluster_config::read(value, metadata, warnings)?),
+            Kind::ProjectConfig => Self::ProjectConfig(Box::new(project_config::read(value, metadata, warnings)?)),
+            Kind::ClusterConfig => Self::ClusterConfig(Box::new(cluster_config::read(value, metadata, warnings)?)),
             Kind::Warehouse => Self::Warehouse(Arc::new(warehouse::read(value, metadata, warnings)?)),
-            Kind::Promotion => Self::Promotion(promotion::read(value, metadata)),
-            Kind::Secret => Self::Secret(secret::read(value, metadata, warnings)?),
-            Kind::ConfigMap => Self::ConfigMap(config_map::read(value, metadata, warnings)?),
+            Kind::Promotion => Self::Promotion(Box::new(promotion::read(value, metadata))),
+            Kind::Secret => Self::Secret(Box::new(secret::read(value, metadata, warnings)?)),
+            Kind::ConfigMap => Self::ConfigMap(Box::new(config_map::read(value, metadata, warnings)?)),
         })
     }
 

@@ -29,7 +29,7 @@ pub enum Source {
     /// An image repository.
     Image(ImageSubscription),
     /// A Git repository.
-    Git(GitSubscription),
+    Git(Box<GitSubscription>),
     /// A Helm chart.
     Chart(ChartSubscription),
     /// Something that only its own kind of subscriber understands.
@@ -199,7 +199,7 @@ fn read_one(
     let mut fields = Fields::of(settings, &source_place)?;
     let source = match key {
         "image" => Source::Image(read_image(&mut fields)?),
-        "git" => Source::Git(read_git(&mut fields)?),
+        "git" => Source::Git(Box::new(read_git(&mut fields)?)),
         "chart" => Source::Chart(read_chart(&mut fields)?),
         _ if name.is_none() => {
             return Err(place

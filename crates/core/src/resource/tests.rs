@@ -173,7 +173,7 @@ fn a_warehouse_is_read_in_full() {
             },
             SubscriptionSpec {
                 name: None,
-                source: Source::Git(GitSubscription {
+                source: Source::Git(Box::new(GitSubscription {
                     repo_url: "https://example.com/shop.git".to_owned(),
                     commit_selection_strategy: "SemVer".to_owned(),
                     branch: Some("main".to_owned()),
@@ -190,7 +190,7 @@ fn a_warehouse_is_read_in_full() {
                     blobless: Some(true),
                     discovery_limit: 20,
                     insecure_skip_tls_verify: true,
-                }),
+                })),
             },
             SubscriptionSpec {
                 name: None,
@@ -483,7 +483,7 @@ fn a_config_map_holds_texts_and_bytes() {
         data: [("a".to_owned(), "b".to_owned())].into(),
         binary_data: [("x".to_owned(), vec![0, 255])].into(),
     };
-    assert_eq!((resource, warnings), (Resource::ConfigMap(expected), vec![]));
+    assert_eq!((resource, warnings), (Resource::ConfigMap(Box::new(expected)), vec![]));
 }
 
 fn label(key: &str, operator: LabelOperator, values: &[&str]) -> LabelRequirement {

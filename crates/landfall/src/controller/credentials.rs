@@ -41,7 +41,7 @@ impl Credentials {
     /// The credentials of a snapshot, and a sentence for each Secret that is labelled as one and cannot be used.
     pub fn of(snapshot: &Snapshot, shared_namespace: Option<String>) -> (Self, Vec<String>) {
         let secrets = snapshot.resources.values().filter_map(|loaded| match &loaded.resource {
-            Resource::Secret(secret) if secret.credential_type() == Some("image") => Some(secret),
+            Resource::Secret(secret) if secret.credential_type() == Some("image") => Some(&**secret),
             _ => None,
         });
         Self::of_secrets(secrets, shared_namespace)

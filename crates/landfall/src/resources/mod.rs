@@ -38,7 +38,7 @@ pub struct Resources {
 pub struct Snapshot {
     /// The resources in force, among them the last good state of what is broken now. A resource that did not change is the same
     /// `Arc` from one snapshot to the next.
-    pub resources: BTreeMap<ResourceKey, Arc<Loaded>>,
+    pub resources: Arc<BTreeMap<ResourceKey, Arc<Loaded>>>,
     /// What is wrong in the place, in its order.
     pub problems: Vec<Problem>,
     /// Resources of which nobody can tell at the moment what they say, or whether they exist, and why. Whatever was known of

@@ -165,7 +165,7 @@ impl WebhookSecrets {
         let secrets = || {
             let resources = snapshot.resources.values().map(|loaded| &loaded.resource);
             resources.filter_map(|resource| match resource {
-                Resource::Secret(secret) if secret.metadata.name == SECRET => Some(secret),
+                Resource::Secret(secret) if secret.metadata.name == SECRET => Some(&**secret),
                 _ => None,
             })
         };

@@ -50,7 +50,7 @@ fn snapshot(secrets: &[(&str, &str, &str)]) -> Snapshot {
             origin,
             manifest: json!(null),
         };
-        snapshot.resources.insert(loaded.resource.key(), Arc::new(loaded));
+        Arc::make_mut(&mut snapshot.resources).insert(loaded.resource.key(), Arc::new(loaded));
     }
     snapshot
 }

@@ -1,4 +1,5 @@
 use std::path::Path;
+use std::sync::Arc;
 
 use landfall_core::delivery::Unverified;
 use landfall_core::resource::Parsed;
@@ -23,7 +24,7 @@ fn snapshot(manifests: &[Value]) -> Snapshot {
             origin,
             manifest: manifest.clone(),
         };
-        snapshot.resources.insert(loaded.resource.key(), loaded.into());
+        Arc::make_mut(&mut snapshot.resources).insert(loaded.resource.key(), loaded.into());
     }
     snapshot
 }

@@ -24,7 +24,7 @@ impl ApiServer {
             if let Outcome::Usable(loaded) = read.outcome
                 && let Resource::Secret(secret) = &loaded.resource
             {
-                secrets.push(secret.clone());
+                secrets.push(Secret::clone(secret));
             }
         }
         secrets.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));

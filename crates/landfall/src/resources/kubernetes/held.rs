@@ -15,7 +15,8 @@ use crate::resources::{Known, Loaded, Origin, Problem, ProblemKind, Snapshot};
 #[derive(Debug, Default)]
 pub(super) struct Held {
     feeds: BTreeMap<Feed, Heard>,
-    resources: BTreeMap<ResourceKey, Arc<Loaded>>,
+    /// Shared with the last snapshot until something changes.
+    resources: Arc<BTreeMap<ResourceKey, Arc<Loaded>>>,
     problems: BTreeMap<ResourceKey, Vec<Problem>>,
     /// Of what the feeds have answered once.
     known: Known,
@@ -125,7 +126,7 @@ impl Held {
             Outcome::Usable(loaded) => {
                 let known = self.resources.get(&key);
                 if known.is_none_or(|known| *known != loaded) {
-                    self.resources.insert(key.clone(), loaded);
+                    Arc::make_mut(&mut self.resources).insert(key.clone(), loaded);
                     changed = true;
                 }
             }
@@ -154,7 +155,11 @@ impl Held {
 
     fn drop_resource(&mut self, key: &ResourceKey) -> bool {
         let had_problems = self.problems.remove(key).is_some();
-        self.resources.remove(key).is_some() || had_problems
+        let is_known = self.resources.contains_key(key);
+        if is_known {
+            Arc::make_mut(&mut self.resources).remove(key);
+        }
+        is_known || had_problems
     }
 
     /// Whether every feed has said what there is, or that it cannot.

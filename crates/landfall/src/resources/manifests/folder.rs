@@ -165,7 +165,7 @@ impl ManifestFolder {
         }
         problems.sort_by(|a, b| a.origin.cmp(&b.origin));
         Snapshot {
-            resources,
+            resources: Arc::new(resources),
             problems,
             unreadable: BTreeMap::new(),
             known: Known::Everything,
