@@ -284,7 +284,6 @@ fn the_core_does_no_io() {
 /// A library, and the only places that may name it. Whoever exchanges it has one folder to look at.
 const HOMES: &[(&str, &[&str])] = &[
     ("mimalloc", &["crates/landfall/src/main.rs"]),
-    ("blake3", &["crates/core/src/journal/entry.rs"]),
     ("rusqlite", &["crates/landfall/src/store/sqlite/"]),
     ("tokio_postgres", &["crates/landfall/src/store/postgres/"]),
     (
