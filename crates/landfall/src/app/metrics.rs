@@ -4,7 +4,7 @@ use anyhow::Context as _;
 
 use super::{answer_to_the_end, listen};
 use crate::config::{MetricsListener, MetricsReaders};
-use crate::resources::kubernetes::{ApiServer, Options};
+use crate::resources::kubernetes::{ApiServer, ConnectError, Options};
 use crate::server::metrics::Sources;
 use crate::server::tls::Tls;
 use crate::server::{self, Readers};
@@ -34,9 +34,19 @@ async fn readers(readers: MetricsReaders, api_server: Option<&ApiServer>) -> any
         kubeconfig,
         ..Options::default()
     };
-    let server = ApiServer::connect(&options).await.context(
-        "--metrics-secure: an API server is asked who may read the metrics; --metrics-authorization=false lets everybody who \
-         reaches their address, over HTTPS, and --metrics-secure=false in plain HTTP",
-    )?;
-    Ok(Readers::authorized_by(server))
+    match ApiServer::connect(&options).await {
+        Ok(server) => Ok(Readers::authorized_by(server)),
+        // A door that stays closed because of metrics would lose events, and outside of Kubernetes nobody expects its tokens to count.
+        Err(ConnectError::Nowhere(_)) => {
+            tracing::warn!(
+                "--metrics-secure: there is no API server that says who may read the metrics, so everybody may who reaches their \
+                 address; name one by --kubeconfig, or say by --metrics-authorization=false that it is meant"
+            );
+            Ok(Readers::Everybody)
+        }
+        Err(error) => Err(error).context(
+            "--metrics-secure: an API server is asked who may read the metrics; --metrics-authorization=false lets everybody who \
+             reaches their address, over HTTPS, and --metrics-secure=false in plain HTTP",
+        ),
+    }
 }

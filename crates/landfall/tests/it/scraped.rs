@@ -42,6 +42,8 @@ impl Scraped {
         fs::create_dir(folder.path().join("manifests")).unwrap();
         let process = Command::new(BINARY)
             .env_clear()
+            // Nobody's kubeconfig.
+            .env("HOME", folder.path())
             // The flag before the command is how Image Updater's Deployment has it.
             .arg(format!("--metrics-bind-address={metrics}"))
             .arg(name)
@@ -134,12 +136,13 @@ fn a_certificate_for_metrics_is_followed() {
 }
 
 /// Why metrics that cannot be served as they are wanted keep landfall from starting.
-fn refused(folder: &Path, arguments: &[&str]) -> String {
+fn refused(folder: &Path, arguments: &[&str], surroundings: (&str, &str)) -> String {
     fs::create_dir_all(folder.join("manifests")).unwrap();
     let ended = Command::new(BINARY)
         .env_clear()
         // Nobody's kubeconfig.
         .env("HOME", folder)
+        .env(surroundings.0, surroundings.1)
         .args([
             "run",
             "--health-probe-bind-address=0",
@@ -162,7 +165,7 @@ fn a_certificate_that_cannot_be_served_is_said_with_its_flag() {
         fs::write(folder.path().join(name), "no certificate").unwrap();
     }
     let certificates = format!("--metrics-cert-path={}", folder.path().display());
-    let said = refused(folder.path(), &[TO_ALL, &certificates]);
+    let said = refused(folder.path(), &[TO_ALL, &certificates], ("X", ""));
     let expected = format!(
         "--metrics-cert-path: failed to load TLS certificate from {}: the file holds no certificate in PEM",
         folder.path().join("tls.crt").display()
@@ -170,15 +173,35 @@ fn a_certificate_that_cannot_be_served_is_said_with_its_flag() {
     assert!(said.contains(&expected), "{said}");
 }
 
-/// Nobody is let in for want of somebody to ask, and whoever wants that is told how to say so.
+/// Outside of Kubernetes there is nobody to ask, which must not keep the door closed.
 #[test]
-fn without_an_api_server_nobody_can_be_authorized() {
+fn without_kubernetes_everybody_may_read_and_that_is_said() {
+    let scraped = Scraped::start(|_| Vec::new());
+    scraped.scrape();
+    let log = scraped.log();
+    for words in ["--metrics-secure: there is no API server", TO_ALL] {
+        assert!(log.contains(words), "{words}: {log}");
+    }
+}
+
+/// Nobody is let in because whoever is to be asked cannot be, and who wants that is told how to say so.
+#[test]
+fn an_api_server_that_cannot_be_found_lets_nobody_in() {
     let folder = tempfile::tempdir().unwrap();
-    for (arguments, problem) in [
-        (&[][..], "no API server was found"),
-        (&["--kubeconfig=/nowhere"], "the kubeconfig /nowhere cannot be used"),
+    for (arguments, surroundings, problem) in [
+        (
+            &[][..],
+            ("KUBERNETES_SERVICE_HOST", "127.0.0.1"),
+            "no API server was found",
+        ),
+        (&[], ("KUBECONFIG", "/nowhere"), "no API server was found"),
+        (
+            &["--kubeconfig=/nowhere"],
+            ("X", ""),
+            "the kubeconfig /nowhere cannot be used",
+        ),
     ] {
-        let said = refused(folder.path(), arguments);
+        let said = refused(folder.path(), arguments, surroundings);
         for words in ["--metrics-secure: ", TO_ALL, "--metrics-secure=false", problem] {
             assert!(said.contains(words), "{words}: {said}");
         }

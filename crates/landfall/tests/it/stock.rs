@@ -16,12 +16,6 @@ use crate::world::{BINARY, PATIENCE};
 
 const INSTALL: &str = include_str!("stock/install.yaml");
 
-/// Says where an API server would be.
-const KUBECONFIG: &str = r#"{"apiVersion": "v1", "kind": "Config", "current-context": "pod",
-    "contexts": [{"name": "pod", "context": {"cluster": "pod", "user": "pod"}}],
-    "clusters": [{"name": "pod", "cluster": {"server": "https://127.0.0.1:1"}}],
-    "users": [{"name": "pod", "user": {"token": "none"}}]}"#;
-
 /// The senders, as `landfall send` calls them, each with its `type`, a repository, and the secret of the install.
 const SENDERS: [(&str, &str, &str, &str); 7] = [
     ("dockerhub", "docker.io", "example/app", "stock-docker"),
@@ -87,9 +81,6 @@ impl Pod {
                 .map(|word| word.as_str().unwrap().to_owned())
                 .collect()
         };
-        // In the place of the pod's service account; nobody scrapes here, so nobody asks.
-        let kubeconfig = folder.path().join("kubeconfig");
-        fs::write(&kubeconfig, KUBECONFIG).unwrap();
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let process = Command::new(manager)
             .env_clear()
@@ -99,7 +90,6 @@ impl Pod {
             .envs(environment(container, config_map, secret))
             .env("LANDFALL_MANIFESTS", folder.path().join("manifests"))
             .env("LANDFALL_DATA_DIR", folder.path().join("data"))
-            .env("KUBECONFIG", kubeconfig)
             .stderr(log)
             .spawn()
             .unwrap();

@@ -1,5 +1,6 @@
 //! Finds out where an API server is and who we are there; it asks it for nothing.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use hyper_timeout::TimeoutConnector;
@@ -7,7 +8,7 @@ use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use kube::client::{Body, ConfigExt as _};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 use tower::{BoxError, ServiceBuilder};
 
@@ -26,6 +27,9 @@ pub enum ConnectError {
         /// What is wrong.
         problem: String,
     },
+    /// This is no pod, no file is named, and there is none in the home folder: nothing here has to do with Kubernetes.
+    #[error("no API server was found: {0}; name a kubeconfig by --kubeconfig or KUBECONFIG")]
+    Nowhere(String),
     /// What the environment says.
     #[error(
         "no API server was found: {0}; name a kubeconfig by --kubeconfig or KUBECONFIG, or run in a pod with a service \
@@ -75,7 +79,7 @@ fn client(config: Config) -> kube::Result<Client> {
 }
 
 async fn from_file(path: &Path) -> Result<Config, ConnectError> {
-    let wrong = |error: kube::config::KubeconfigError| ConnectError::Kubeconfig {
+    let wrong = |error: KubeconfigError| ConnectError::Kubeconfig {
         path: path.to_owned(),
         problem: error.to_string(),
     };
@@ -92,7 +96,15 @@ async fn from_surroundings() -> Result<Config, ConnectError> {
     if !is_named && let Ok(config) = Config::incluster() {
         return Ok(config);
     }
+    let is_elsewhere = is_named || std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();
     Config::from_kubeconfig(&KubeConfigOptions::default())
         .await
-        .map_err(|error| ConnectError::Environment(error.to_string()))
+        .map_err(|error| match error {
+            _ if is_elsewhere => ConnectError::Environment(error.to_string()),
+            KubeconfigError::FindPath => ConnectError::Nowhere(error.to_string()),
+            KubeconfigError::ReadConfig(ref problem, _) if problem.kind() == ErrorKind::NotFound => {
+                ConnectError::Nowhere(error.to_string())
+            }
+            other => ConnectError::Environment(other.to_string()),
+        })
 }
