@@ -4,15 +4,12 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
 /// So many bytes may wait to be written. Beyond it, whoever logs waits for room: a reader that is slow for long must cost
 /// neither lines nor memory.
 const ROOM: usize = 1 << 20;
-/// What is logged within so long is written at once.
-const GATHER: Duration = Duration::from_millis(5);
 /// So much memory is kept for the next lines when all are written.
 const KEPT: usize = 64 << 10;
 
@@ -67,10 +64,7 @@ impl Shared {
         loop {
             let nothing = |state: &mut State| state.waiting.is_empty();
             let state = self.come.wait_while(self.state(), nothing);
-            drop(state.unwrap_or_else(PoisonError::into_inner));
-            // Whoever logs much logs more in a moment: to be woken and to write for each line costs more than the lines.
-            thread::sleep(GATHER);
-            let mut state = self.state();
+            let mut state = state.unwrap_or_else(PoisonError::into_inner);
             std::mem::swap(&mut lines, &mut state.waiting);
             state.is_writing = true;
             drop(state);
