@@ -16,8 +16,8 @@ pub(super) struct MetricsArgs {
     /// Where metrics are served; 0 for nowhere.
     #[arg(long, default_value = "0", value_name = "ADDR")]
     metrics_bind_address: String,
-    /// Serve metrics over HTTPS, with TLS 1.2 or 1.3, and only to whom the API server lets get /metrics. Without it, to everybody
-    /// in plain HTTP.
+    /// Serve metrics over HTTPS, with TLS 1.2 or 1.3, and only to whom the API server lets get /metrics; outside of Kubernetes, to
+    /// everybody. Without it, to everybody in plain HTTP.
     #[arg(long, value_name = "BOOL", action = ArgAction::Set, num_args = 0..=1, require_equals = true,
           default_value = "true", default_missing_value = "true", value_parser = switch)]
     metrics_secure: bool,

@@ -28,7 +28,10 @@ pub enum ConnectError {
         problem: String,
     },
     /// This is no pod, no file is named, and there is none in the home folder: nothing here has to do with Kubernetes.
-    #[error("no API server was found: {0}; name a kubeconfig by --kubeconfig or KUBECONFIG")]
+    #[error(
+        "no API server was found: {0}; name a kubeconfig by --kubeconfig or KUBECONFIG, or run in a pod with a service \
+         account"
+    )]
     Nowhere(String),
     /// What the environment says.
     #[error(
