@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::api::{Api, Connection};
 use crate::load::CONNECTIONS;
+use crate::process::Server;
 
 const PROJECT: &str = "bench";
 const RECEIVER: &str = "hub";
@@ -85,6 +86,11 @@ impl Cluster {
             let path = format!("{}/{}", warehouses(), name(number));
             connection.change("PATCH", &path, "application/merge-patch+json", &patch.to_string())
         })
+    }
+
+    /// Waits until everything that there is is in force in landfall: every Warehouse, the `ProjectConfig` and its Secret.
+    pub fn known(&self, landfall: &Server) -> Result<()> {
+        landfall.says(&format!(" resources={}\n", self.made + 2))
     }
 
     /// Writes the status of every Warehouse, as large as those are that whoever discovers writes. Returns the bytes of one.

@@ -113,6 +113,7 @@ struct Rounds {
 }
 
 impl Bench<'_> {
+    /// It is ready before it knows who subscribes; this waits for neither.
     fn start(&self, cluster: &Cluster, data: &str) -> Result<Server> {
         let args = [
             "--kubernetes".to_owned(),
@@ -127,6 +128,7 @@ impl Bench<'_> {
         for number in 0..STARTS {
             let landfall = self.start(cluster, &format!("data-{number}"))?;
             ready.push(landfall.ready.as_secs_f64() * 1e3);
+            cluster.known(&landfall)?;
             landfall.quiet()?;
             resident.push(megabytes(landfall.resident()?));
             landfall.terminate()?;
@@ -155,6 +157,7 @@ impl Bench<'_> {
             let patching = timed(&effects, sizes.warehouses, || cluster.patch(sizes.warehouses))?;
             let as_many = timed(&effects, sizes.most(), || cluster.patch(sizes.most()))?;
             let landfall = self.start(cluster, "data")?;
+            cluster.known(&landfall)?;
             let mut connections = connect(&landfall)?;
             timed(&effects, WARM_UP.min(sizes.warehouses), || {
                 posted.own(&landfall, &mut connections, WARM_UP.min(sizes.warehouses))
@@ -190,6 +193,7 @@ impl Bench<'_> {
     /// What deliveries wait for their answers, while annotations of those before are on their way.
     fn answers(&self, cluster: &Cluster, sizes: Sizes, report: &mut Report) -> Result<()> {
         let landfall = self.start(cluster, "data")?;
+        cluster.known(&landfall)?;
         let mut posted = Posted { number: 1_000_000 };
         for fan_out in sizes.fan_outs {
             landfall.quiet()?;
@@ -225,6 +229,7 @@ impl Bench<'_> {
             "  from exec to /readyz",
             &format!("{:.0} ms", landfall.ready.as_secs_f64() * 1e3),
         )?;
+        cluster.known(&landfall)?;
         landfall.quiet()?;
         report.bounded(
             "  resident when idle",

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,6 +24,7 @@ pub struct Server {
     child: Child,
     /// `127.0.0.1:PORT`.
     pub host: String,
+    log: PathBuf,
     /// From its start to its first answer.
     pub ready: Duration,
 }
@@ -38,7 +39,8 @@ impl Server {
     /// Starts it, and waits until `answers` says of the address that it does, asking every millisecond.
     pub fn start_until(answers: impl Fn(&str) -> bool, binary: &Path, data: &Path, args: &[String]) -> Result<Self> {
         let host = format!("127.0.0.1:{}", free_port()?);
-        let log = fs::File::create(data.with_extension("log"))?;
+        let log = data.with_extension("log");
+        let output = fs::File::create(&log)?;
         let mut command = Command::new(binary);
         command
             .args(["serve", "--listen", &host, "--data-dir"])
@@ -49,16 +51,17 @@ impl Server {
             .env_clear()
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(log)
+            .stderr(output)
             .spawn()?;
         let mut server = Self {
             child,
             host,
+            log,
             ready: Duration::ZERO,
         };
         while !answers(&server.host) {
             if let Some(status) = server.child.try_wait()? {
-                let said = fs::read_to_string(data.with_extension("log")).unwrap_or_default();
+                let said = fs::read_to_string(&server.log).unwrap_or_default();
                 bail!("landfall ended, {status}: {said}");
             }
             if began.elapsed() > PATIENCE {
@@ -68,6 +71,18 @@ impl Server {
         }
         server.ready = began.elapsed();
         Ok(server)
+    }
+
+    /// Waits until its log has these words.
+    pub fn says(&self, words: &str) -> Result<()> {
+        let began = Instant::now();
+        while !fs::read_to_string(&self.log)?.contains(words) {
+            if began.elapsed() > PATIENCE {
+                bail!("landfall does not say {words}; see {}", self.log.display());
+            }
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
     }
 
     /// Its process id.

@@ -13,6 +13,7 @@ use landfall_core::target::Target;
 use serde_json::{Value, json};
 
 use super::answer::changed;
+use super::client::METADATA;
 use super::failure::Failure;
 use super::object::{Object, Unread, api_resource};
 use super::progresses::Progresses;
@@ -24,7 +25,6 @@ use crate::clock::now;
 pub(super) const FIELD_MANAGER: &str = "landfall";
 /// How often others may come between before a refresh is asked for without saying what it points at.
 const ATTEMPTS: usize = 5;
-const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 
 /// Asks for refreshes; cheap to clone.
 #[derive(Clone)]
@@ -132,7 +132,7 @@ impl Annotator {
         let request = http::Request::patch(url(target))
             .header(CONTENT_TYPE, content_type)
             // Only the metadata come back: statuses are large, and nobody here reads them.
-            .header(ACCEPT, METADATA_ONLY)
+            .header(ACCEPT, METADATA)
             .body(patch.to_string().into_bytes().into());
         let request = request.map_err(|error| Failure::Refused(error.to_string()))?;
         in_time(changed(&self.client, request, name(target))).await

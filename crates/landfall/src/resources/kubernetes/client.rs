@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use http::HeaderValue;
+use http::header::ACCEPT;
 use hyper_timeout::TimeoutConnector;
 use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -10,11 +12,15 @@ use hyper_util::rt::TokioExecutor;
 use kube::client::{Body, ConfigExt as _};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
-use tower::{BoxError, ServiceBuilder};
+use tower::{BoxError, ServiceBuilder, service_fn};
 
 /// How much of an answer is held before it is read, at most, for each connection and for as long as there is one. A list comes as fast
 /// with as little.
 const BUFFER: usize = 64 << 10;
+
+/// How one asks for the metadata of an object alone, and for those of a list.
+pub(super) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+const METADATA_OF_ALL: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// Nobody said where the API server is, or not in a way that can be understood.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +85,20 @@ fn client(config: Config) -> kube::Result<Client> {
         .map_err(BoxError::from)
         .service(http);
     Ok(Client::new(service, config.default_namespace))
+}
+
+/// The same client, which asks for the metadata of objects alone: to watch many costs the API server, the network and us a fraction.
+pub(super) fn of_metadata(client: &Client) -> Client {
+    let namespace = client.default_namespace().to_owned();
+    let client = client.clone();
+    let service = service_fn(move |mut request: http::Request<Body>| {
+        let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
+        let wanted = if is_watch { METADATA } else { METADATA_OF_ALL };
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static(wanted));
+        let client = client.clone();
+        async move { client.send(request).await }
+    });
+    Client::new(service, namespace)
 }
 
 async fn from_file(path: &Path) -> Result<Config, ConnectError> {

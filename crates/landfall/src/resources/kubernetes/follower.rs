@@ -12,9 +12,10 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
 use super::coalesce::{Awaiting, gather};
-use super::feed::{Feed, Interest, Report, Reports, follow};
+use super::feed::{Feed, Report, Reports};
 use super::held::Held;
 use super::progresses::Progresses;
+use super::watching::{Interest, follow};
 use crate::resources::{Snapshot, report};
 
 /// Reports that wait to be taken in. Whoever has more waits, and the API server with it.

@@ -70,6 +70,7 @@ impl Held {
         };
         match report {
             Report::Listed(objects) => self.listed(feed, objects),
+            Report::Remaining(keys) => self.remaining(feed, &keys),
             Report::Changed(object) => {
                 match object.outcome {
                     Outcome::Idle => heard.keys.remove(&object.key),
@@ -98,17 +99,24 @@ impl Held {
         let objects = objects.into_iter().filter(|object| object.outcome != Outcome::Idle);
         let objects: Vec<Read> = objects.collect();
         let keys: BTreeSet<ResourceKey> = objects.iter().map(|object| object.key.clone()).collect();
+        let mut changed = self.remaining(feed, &keys);
         let heard = self.feeds.entry(feed.clone()).or_default();
-        let was_in_trouble = heard.trouble.take().is_some();
-        let mut changed = !heard.answered || was_in_trouble;
-        heard.answered = true;
-        let gone: Vec<ResourceKey> = heard.keys.difference(&keys).cloned().collect();
+        changed |= !std::mem::replace(&mut heard.answered, true);
         heard.keys = keys;
-        for key in gone {
-            changed |= self.drop_resource(&key);
-        }
         for object in objects {
             changed |= self.put(object);
+        }
+        changed
+    }
+
+    /// Drops what is there no more.
+    fn remaining(&mut self, feed: &Feed, keys: &BTreeSet<ResourceKey>) -> bool {
+        let heard = self.feeds.entry(feed.clone()).or_default();
+        let mut changed = heard.trouble.take().is_some();
+        let gone: Vec<ResourceKey> = heard.keys.difference(keys).cloned().collect();
+        heard.keys.retain(|key| keys.contains(key));
+        for key in gone {
+            changed |= self.drop_resource(&key);
         }
         changed
     }

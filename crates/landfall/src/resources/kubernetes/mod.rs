@@ -17,6 +17,7 @@ mod reading;
 mod refreshes;
 mod reviews;
 mod status;
+mod watching;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -279,20 +279,22 @@ pub(super) fn read_from<S>(kind: Kind, object: &Object<S>) -> impl Hash {
     )
 }
 
+/// What tells by metadata alone that an object of which nothing else in its metadata counts is as it was: the API server counts the
+/// changes of its spec. Nothing where it does not.
+pub(super) fn generation<S>(object: &Object<S>) -> Option<impl Hash> {
+    let metadata = &object.metadata;
+    Some((&metadata.uid, metadata.generation?, &metadata.labels))
+}
+
 /// What is made of a status when an object is read.
 pub(super) trait Status: Clone + DeserializeOwned + Into<Value> + Send + 'static {
-    /// Whether something of it goes into the resource.
-    const IS_READ: bool = false;
-
     /// What it says of refreshes, where that is read; of an object without a status as well.
     fn refreshes(_status: Option<&Self>) -> Option<Refreshes> {
         None
     }
 }
 
-impl Status for Value {
-    const IS_READ: bool = true;
-}
+impl Status for Value {}
 
 impl Status for Unread {}
 

@@ -60,18 +60,12 @@ impl Progresses {
         };
         match report {
             Report::Listed(objects) => {
-                let listed: HashSet<Target> = objects.iter().filter_map(|read| target(&read.key)).collect();
-                let is_gone = |target: &&Target| {
-                    namespace.as_deref().is_none_or(|own| own == target.project()) && !listed.contains(*target)
-                };
-                let gone: Vec<Target> = self.lock().known.keys().filter(is_gone).cloned().collect();
-                for target in gone {
-                    self.drop_target(target);
-                }
+                self.remaining(namespace.as_deref(), objects.iter().map(|read| &read.key));
                 for read in objects {
                     self.put(read);
                 }
             }
+            Report::Remaining(keys) => self.remaining(namespace.as_deref(), keys),
             Report::Changed(read) => self.put(read),
             Report::Progressed(key, progress) => {
                 if let Some(target) = target(key) {
@@ -131,6 +125,17 @@ impl Progresses {
             known.observed_generation = known.observed_generation.max(written.observed_generation);
             let discovered = written.discovered_artifacts.as_ref();
             known.discovered_at = discovered.and_then(|artifacts| artifacts.discovered_at);
+        }
+    }
+
+    /// Drops what is there no more, of a namespace or of all.
+    fn remaining<'a>(&self, namespace: Option<&str>, keys: impl IntoIterator<Item = &'a ResourceKey>) {
+        let remaining: HashSet<Target> = keys.into_iter().filter_map(target).collect();
+        let is_gone =
+            |target: &&Target| namespace.is_none_or(|own| own == target.project()) && !remaining.contains(*target);
+        let gone: Vec<Target> = self.lock().known.keys().filter(is_gone).cloned().collect();
+        for target in gone {
+            self.drop_target(target);
         }
     }
 

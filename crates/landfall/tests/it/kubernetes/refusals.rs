@@ -103,10 +103,10 @@ fn what_there_is_is_read_in_pages_where_no_watch_tells_it() {
     cluster.warehouses(&["api"], "shop/api");
     let path = cluster.path();
     cluster.known(&path, "shop/api", 1);
-    // Four kinds and a Secret, each of which is asked for so once.
+    // Four kinds and a Secret, each of which is asked for so once; and Warehouses whole, and then by their metadata.
     let requests = proxy.take_requests();
     let asked = |what: &str| requests.iter().filter(|line| line.path.contains(what)).count();
-    assert_eq!((asked(FROM_THE_BEGINNING), asked(PAGES)), (5, 1));
+    assert_eq!((asked(FROM_THE_BEGINNING), asked(PAGES)), (5, 2));
     cluster.warehouses(&["late"], "shop/api");
     let delivery = cluster.matched(&path, "shop/api", 2);
     cluster.done(&delivery);
@@ -129,6 +129,58 @@ fn what_changes_while_the_api_server_restarts_is_seen() {
     let server = Box::new(ApiServer::start().unwrap());
     server.define_resources().unwrap();
     a_history_is_forgotten(start_at(server), |_, server| server.restart().unwrap());
+}
+
+/// Warehouses are watched by their metadata: of one whose spec has changed the rest is asked for, and of one that is annotated or
+/// labelled by others, or whose status is written, nothing.
+#[test]
+fn one_warehouse_is_read_when_its_spec_changes_and_all_are_where_it_cannot_be() {
+    let (proxy, cluster) = start();
+    cluster.warehouses(&["api", "web"], "shop/api");
+    let path = cluster.path();
+    cluster.known(&path, "shop/api", 2);
+    let project = &cluster.project;
+    let single = format!("/namespaces/{project}/warehouses/api");
+    proxy.take_requests();
+
+    // What asks for refreshes comes back by the watch, and so does a status.
+    let delivery = cluster.matched(&path, "shop/api", 2);
+    cluster.done(&delivery);
+    let status = json!({ "status": { "lastHandledRefresh": "t" } }).to_string();
+    let patch = [
+        "patch",
+        "warehouses.kargo.akuity.io",
+        "api",
+        "--namespace",
+        project,
+        "--subresource=status",
+    ];
+    cluster
+        .server
+        .kubectl(&[&patch[..], &["--type=merge", "--patch", &status]].concat())
+        .unwrap();
+    // After these, it is told of this one.
+    cluster.warehouses(&["web"], "shop/web");
+    cluster.known(&path, "shop/web", 1);
+    assert_eq!(count(&proxy, "GET", &single, 200), 0);
+
+    cluster.warehouses(&["api"], "shop/web");
+    cluster.known(&path, "shop/web", 2);
+    let requests = proxy.take_requests();
+    let asked = |path: &str| {
+        requests
+            .iter()
+            .filter(|line| line.method == "GET" && line.path.contains(path))
+            .count()
+    };
+    assert_eq!((asked(&single), asked(FROM_THE_BEGINNING)), (1, 0), "{requests:?}");
+
+    let why = "warehouses.kargo.akuity.io \"api\" is forbidden: User \"landfall\" cannot get resource \"warehouses\"";
+    proxy.rule(Rule::on(&single).method("GET").respond(refusal(403, "Forbidden", why)));
+    cluster.warehouses(&["api"], "shop/third");
+    cluster.known(&path, "shop/third", 1);
+    cluster.says("cannot get resource");
+    cluster.known(&path, "shop/web", 1);
 }
 
 /// As the API server says it whose queues are full, and as something says it that stands before it.

@@ -150,6 +150,29 @@ fn what_is_not_listed_any_more_is_gone_and_what_cannot_be_listed_stays() {
         (Report::Trouble(Failure::NotFound), true, vec!["api", "web"]),
         (Report::Well, true, vec!["api", "web"]),
         (Report::Well, false, vec!["api", "web"]),
+        (
+            Report::Remaining(BTreeSet::from([
+                warehouse("api", "a/b").key,
+                warehouse("web", "a/c").key,
+            ])),
+            false,
+            vec!["api", "web"],
+        ),
+        (Report::Trouble(unreachable()), true, vec!["api", "web"]),
+        // What it does not know yet comes later; that it could be asked is news.
+        (
+            Report::Remaining(BTreeSet::from([
+                warehouse("new", "a/d").key,
+                warehouse("web", "a/c").key,
+            ])),
+            true,
+            vec!["web"],
+        ),
+        (
+            Report::Changed(Box::new(warehouse("api", "a/b"))),
+            true,
+            vec!["api", "web"],
+        ),
         (Report::Listed(vec![warehouse("web", "a/c")]), true, vec!["web"]),
         (Report::Gone(warehouse("web", "a/c").key), true, vec![]),
     ] {

@@ -44,7 +44,7 @@ fn told<S: Status>(reading: &mut Reading, object: &Value) -> Report {
 
 /// One that has read that Warehouse.
 fn reading() -> Reading {
-    let mut reading = Reading::new(Kind::Warehouse);
+    let mut reading = Reading::new(Kind::Warehouse, Identity::Content);
     let report = told::<Unread>(&mut reading, &warehouse(&json!({})));
     assert!(matches!(report, Report::Changed(_)), "{report:?}");
     reading
@@ -166,10 +166,93 @@ fn what_was_deleted_or_is_listed_is_read_anew() {
 
 #[test]
 fn where_a_status_counts_all_is_read() {
-    let mut reading = Reading::new(Kind::ProjectConfig);
+    let mut reading = Reading::new(Kind::ProjectConfig, Identity::Nothing);
     let config = json!({ "metadata": { "name": "shop", "namespace": "shop" }, "spec": {} });
     for _ in 0..2 {
         let report = told::<Value>(&mut reading, &config);
         assert!(matches!(report, Report::Changed(_)), "{report:?}");
     }
+}
+
+/// One that has read that Warehouse, and goes on by metadata.
+fn glancing() -> Reading {
+    let mut reading = Reading::new(Kind::Warehouse, Identity::Generation);
+    assert!(reading.report::<Unread>(Event::Init).is_none());
+    let object: Object<Unread> = serde_json::from_value(warehouse(&json!({}))).unwrap();
+    assert!(reading.report(Event::InitApply(object)).is_none());
+    let listed = reading.report::<Unread>(Event::InitDone);
+    assert!(matches!(listed, Some(Report::Listed(all)) if all.len() == 1));
+    reading
+}
+
+/// What metadata alone tell: the report, and the names of what is to be read.
+fn glanced(reading: &mut Reading, event: Event<Object<Unread>>) -> Option<(Report, Vec<String>)> {
+    let Glanced { report, unread } = reading.take(event, true)?;
+    Some((report, unread.into_iter().map(|key| key.name).collect()))
+}
+
+fn metadata(changes: &Value) -> Object<Unread> {
+    let mut all = warehouse(changes);
+    all.as_object_mut().unwrap().remove("spec");
+    serde_json::from_value(all).unwrap()
+}
+
+#[test]
+fn by_metadata_an_annotation_is_nothing_new_and_another_generation_is_read() {
+    let mut reading = glancing();
+    let (report, unread) = glanced(&mut reading, Event::Apply(metadata(&annotated("t2")))).unwrap();
+    assert!(matches!(report, Report::Well) && unread.is_empty());
+    for changes in [
+        json!({ "metadata": { "uid": "2" } }),
+        json!({ "metadata": { "generation": 3 } }),
+        json!({ "metadata": { "generation": 1 } }),
+        json!({ "metadata": { "labels": { "team": "b" } } }),
+        // Who does not count must not be taken for one that stays the same.
+        json!({ "metadata": { "generation": null } }),
+        json!({ "metadata": { "name": "web" } }),
+    ] {
+        // It stays unread until it is read.
+        for _ in 0..2 {
+            let (report, unread) = glanced(&mut reading, Event::Apply(metadata(&changes))).unwrap();
+            assert!(matches!(report, Report::Well));
+            assert_eq!(unread.len(), 1, "{changes}");
+        }
+    }
+    let third = json!({ "metadata": { "generation": 3 }, "spec": { "interval": "6m0s" } });
+    let report = told::<Unread>(&mut reading, &warehouse(&third));
+    assert!(matches!(report, Report::Changed(_)), "{report:?}");
+    let (_, unread) = glanced(&mut reading, Event::Apply(metadata(&third))).unwrap();
+    assert!(unread.is_empty());
+}
+
+#[test]
+fn by_metadata_it_is_told_what_remains_and_what_of_it_is_unread() {
+    let mut reading = glancing();
+    let list = |reading: &mut Reading, all: &[Value]| {
+        assert!(glanced(reading, Event::Init).is_none());
+        for changes in all {
+            assert!(glanced(reading, Event::InitApply(metadata(changes))).is_none());
+        }
+        match glanced(reading, Event::InitDone).unwrap() {
+            (Report::Remaining(keys), unread) => (keys.into_iter().map(|key| key.name).collect::<Vec<_>>(), unread),
+            other => panic!("{other:?}"),
+        }
+    };
+    let web = json!({ "metadata": { "name": "web" } });
+    assert_eq!(list(&mut reading, &[json!({})]), (vec!["api".into()], vec![]));
+    // A list that breaks off is begun anew.
+    assert!(glanced(&mut reading, Event::Init).is_none());
+    assert!(glanced(&mut reading, Event::InitApply(metadata(&web))).is_none());
+    assert_eq!(list(&mut reading, &[json!({})]), (vec!["api".into()], vec![]));
+    let both = list(&mut reading, &[json!({}), web]);
+    assert_eq!(both, (vec!["api".into(), "web".into()], vec!["web".into()]));
+    assert_eq!(list(&mut reading, &[]), (vec![], vec![]));
+    // One that was gone and is back is another one, whatever it says.
+    let (_, unread) = glanced(&mut reading, Event::Apply(metadata(&json!({})))).unwrap();
+    assert_eq!(unread, ["api"]);
+    let mut reading = glancing();
+    let (report, _) = glanced(&mut reading, Event::Delete(metadata(&json!({})))).unwrap();
+    assert!(matches!(report, Report::Gone(key) if key.name == "api"));
+    let (_, unread) = glanced(&mut reading, Event::Apply(metadata(&json!({})))).unwrap();
+    assert_eq!(unread, ["api"]);
 }
