@@ -39,8 +39,10 @@ pub(super) struct Reading {
 
 /// What an event tells.
 #[derive(Debug)]
-pub(super) struct Glanced {
+pub(super) struct Told {
     pub report: Report,
+    /// Whether it is everything there is, as a whole.
+    pub is_all: bool,
     /// What has to be read as a whole.
     pub unread: Vec<ResourceKey>,
 }
@@ -83,15 +85,19 @@ impl Reading {
     }
 
     /// What an event tells; nothing while it is told what there is. Of what is another thing now, metadata tell that it is to be read.
-    pub(super) fn take<S: Status>(&mut self, event: Event<Object<S>>, is_metadata: bool) -> Option<Glanced> {
+    pub(super) fn take<S: Status>(&mut self, event: Event<Object<S>>, is_metadata: bool) -> Option<Told> {
         let unread = Vec::new();
         match is_metadata {
             true => self.glance(event),
-            false => self.report(event).map(|report| Glanced { report, unread }),
+            false => self.report(event).map(|report| Told {
+                is_all: matches!(report, Report::Listed(_)),
+                report,
+                unread,
+            }),
         }
     }
 
-    fn glance<S: Status>(&mut self, event: Event<Object<S>>) -> Option<Glanced> {
+    fn glance<S: Status>(&mut self, event: Event<Object<S>>) -> Option<Told> {
         let mut unread = Vec::new();
         let report = match event {
             Event::Init => {
@@ -125,7 +131,11 @@ impl Reading {
             }
             Event::Delete(object) => self.gone(&object),
         };
-        Some(Glanced { report, unread })
+        Some(Told {
+            report,
+            is_all: false,
+            unread,
+        })
     }
 
     fn gone<S>(&mut self, object: &Object<S>) -> Report {

@@ -1,11 +1,12 @@
 //! Follows one kind of object, or one Secret, and reports what happens to it; it must not know what is made of that.
 
+use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use futures_util::{Stream, StreamExt as _, stream};
+use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
 use kube::runtime::watcher::{self, Error as WatchError, Event, InitialListStrategy, watcher};
 use kube::{Api, Client};
 use landfall_core::resource::{Kind, ResourceKey};
@@ -16,7 +17,7 @@ use super::client;
 use super::failure::Failure;
 use super::feed::{Feed, Report, Reports};
 use super::object::{Object, Status, Unread, api_resource, read};
-use super::reading::{Glanced, Identity, Reading};
+use super::reading::{Identity, Reading};
 use super::refreshes::Refreshes;
 use super::status::in_time;
 
@@ -37,7 +38,8 @@ const POLLS: u32 = 60;
 /// Secrets that are read in a second, at most.
 const POLLS_PER_SECOND: f64 = 20.0;
 
-/// Objects that are read at once where metadata tell that they are others now.
+/// Where metadata tell that objects are others now, so many are read together, so many at once.
+const READ_TOGETHER: usize = 64;
 const READ_AT_ONCE: usize = 8;
 
 /// Whether anybody wants to know what Warehouses say of refreshes.
@@ -134,45 +136,45 @@ impl Following {
         };
         let mut events = pin!(self.begin::<S>(&from));
         let (mut reading, mut failures) = (Reading::new(self.feed.kind(), identity), 0);
+        let mut unread = BTreeSet::new();
         loop {
-            let event = match failures {
-                0 => events.next().await,
-                _ => match timeout(QUIET_AFTER_ERROR, events.next()).await {
-                    Ok(event) => event,
-                    Err(_quiet) => {
-                        failures = 0;
-                        self.report(Report::Well).await?;
-                        continue;
-                    }
-                },
-            };
-            // It never ends by itself.
-            match event.ok_or(NobodyListens)? {
-                Ok(event) => {
-                    let Some(Glanced { report, unread }) = reading.take(event, from.brings == Brings::Metadata) else {
-                        continue;
-                    };
-                    let is_all = matches!(report, Report::Listed(_));
-                    if failures > 0 && !is_all && !matches!(report, Report::Remaining(_)) {
-                        self.report(Report::Well).await?;
-                    }
-                    failures = 0;
-                    if !matches!(report, Report::Well) {
-                        self.report(report).await?;
-                    }
-                    if is_all && identity == Identity::Generation {
-                        from.brings = Brings::Metadata;
-                        events.set(self.begin(&from));
-                    }
-                    match self.read_anew::<S>(unread, &mut reading).await {
-                        Ok(()) => {}
+            let event = if !unread.is_empty() {
+                // What has come already may tell of more that is to be read.
+                let more = (unread.len() < READ_TOGETHER).then(|| events.next().now_or_never());
+                match more.flatten() {
+                    Some(event) => event,
+                    None => match self.read_anew::<S>(std::mem::take(&mut unread), &mut reading).await {
+                        Ok(()) => continue,
                         Err(Broken::NobodyListens) => return Err(NobodyListens),
                         Err(Broken::Failed(failure)) => {
                             from.brings = Brings::Everything;
                             events.set(self.begin(&from));
                             self.rest(failures, failure).await?;
                             failures += 1;
+                            continue;
                         }
+                    },
+                }
+            } else if failures == 0 {
+                events.next().await
+            } else if let Ok(event) = timeout(QUIET_AFTER_ERROR, events.next()).await {
+                event
+            } else {
+                failures = 0;
+                self.report(Report::Well).await?;
+                continue;
+            };
+            // It never ends by itself.
+            match event.ok_or(NobodyListens)? {
+                Ok(event) => {
+                    let Some(told) = reading.take(event, from.brings == Brings::Metadata) else {
+                        continue;
+                    };
+                    unread.extend(told.unread);
+                    self.tell(told.report, &mut failures).await?;
+                    if told.is_all && identity == Identity::Generation {
+                        from.brings = Brings::Metadata;
+                        events.set(self.begin(&from));
                     }
                 }
                 Err(error) => {
@@ -198,6 +200,18 @@ impl Following {
         }
     }
 
+    /// Reports, and says that it goes on well where it did not and the report does not say so.
+    async fn tell(&self, report: Report, failures: &mut u32) -> Result<(), NobodyListens> {
+        let says_so = matches!(report, Report::Listed(_) | Report::Remaining(_));
+        if std::mem::take(failures) > 0 && !says_so {
+            self.report(Report::Well).await?;
+        }
+        match report {
+            Report::Well => Ok(()),
+            report => self.report(report).await,
+        }
+    }
+
     fn begin<S: Status>(&self, from: &Beginning) -> impl Stream<Item = Watched<S>> + use<S> {
         let client = match from.brings {
             Brings::Everything => self.client.clone(),
@@ -213,7 +227,7 @@ impl Following {
     }
 
     /// Reads objects as a whole, and reports those that are others now. One that is gone meanwhile, the watch tells of.
-    async fn read_anew<S: Status>(&self, unread: Vec<ResourceKey>, reading: &mut Reading) -> Result<(), Broken> {
+    async fn read_anew<S: Status>(&self, unread: BTreeSet<ResourceKey>, reading: &mut Reading) -> Result<(), Broken> {
         let read = |key: ResourceKey| async move {
             let resource = api_resource(key.kind);
             let api: Api<Object<S>> = match &key.namespace {
@@ -225,9 +239,8 @@ impl Following {
         let mut objects = stream::iter(unread).map(read).buffer_unordered(READ_AT_ONCE);
         while let Some(object) = objects.next().await {
             let object = object.map_err(Broken::Failed)?;
-            match object.and_then(|object| reading.report(Event::Apply(object))) {
-                None | Some(Report::Well) => {}
-                Some(report) => self.report(report).await?,
+            if let Some(report) = object.and_then(|object| reading.report(Event::Apply(object))) {
+                self.tell(report, &mut 0).await?;
             }
         }
         Ok(())

@@ -187,7 +187,7 @@ fn glancing() -> Reading {
 
 /// What metadata alone tell: the report, and the names of what is to be read.
 fn glanced(reading: &mut Reading, event: Event<Object<Unread>>) -> Option<(Report, Vec<String>)> {
-    let Glanced { report, unread } = reading.take(event, true)?;
+    let Told { report, unread, .. } = reading.take(event, true)?;
     Some((report, unread.into_iter().map(|key| key.name).collect()))
 }
 
