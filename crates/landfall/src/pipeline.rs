@@ -189,18 +189,12 @@ impl Pipeline {
         };
         let planned: Vec<Matched> = unmatched.iter().map(match_one).collect();
         for together in in_pieces(planned) {
-            self.persist("what matching found", || self.store.plan(together.clone(), now))
-                .await;
-            let mut targets: Vec<&Target> = together
-                .iter()
-                .flat_map(|matched| &matched.work)
-                .map(|(target, _)| target)
-                .collect();
-            targets.sort();
-            targets.dedup();
-            for target in targets {
-                self.wish(target, Extent::Hinted, now);
-            }
+            // A target of an entry with many is refreshed while the work of others is still written.
+            let written = |target: &Target| self.wish(target, Extent::Hinted, now);
+            self.persist("what matching found", || {
+                self.store.plan(together.clone(), now, written)
+            })
+            .await;
         }
     }
 

@@ -212,9 +212,15 @@ impl Store {
         ask!(self, bring_turns_forward(first))
     }
 
-    /// Writes what matching found, together with the work that follows from it. What is matched already stays as it is.
-    pub async fn plan(&self, planned: Vec<Matched>, now: Timestamp) -> Result<(), StoreError> {
-        ask!(self, plan(planned, now))
+    /// Writes what matching found, together with the work that follows from it. What is matched already stays as it is. Tells of
+    /// each target as soon as its work is written, which may be long before all is; where that fails, of some of them.
+    pub async fn plan(
+        &self,
+        planned: Vec<Matched>,
+        now: Timestamp,
+        written: impl Fn(&Target) + Send + Sync,
+    ) -> Result<(), StoreError> {
+        ask!(self, plan(planned, now, &written))
     }
 
     /// Entries, the newest first, each with the number of its targets by state.

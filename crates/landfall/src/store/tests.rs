@@ -133,7 +133,7 @@ pub(super) async fn planned(store: &Store, id: EntryId, now: Timestamp) {
         explanations: vec![Explanation::default()],
         work: vec![(api(), vec![hint("1.0.0")])],
     };
-    store.plan(vec![matched], now).await.unwrap();
+    store.plan(vec![matched], now, |_| ()).await.unwrap();
 }
 
 pub(super) async fn settled(store: &Store, outcome: Outcome, now: Timestamp) -> Work {

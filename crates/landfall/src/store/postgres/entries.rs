@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use landfall_core::journal::{EntryId, Verdict};
+use landfall_core::target::Target;
 use tokio_postgres::Row;
 
 use super::super::{Entry, EntryFilter, Matched, StoreError, Unmatched, WholeEntry};
@@ -42,11 +43,19 @@ impl Store {
         link.end(written)
     }
 
-    /// Writes what matching found, together with the work that follows from it.
-    pub async fn plan(&self, planned: Vec<Matched>, now: Timestamp) -> Result<(), StoreError> {
+    /// Writes what matching found, together with the work that follows from it, and then tells of its targets.
+    pub async fn plan(
+        &self,
+        planned: Vec<Matched>,
+        now: Timestamp,
+        written: &(impl Fn(&Target) + Sync),
+    ) -> Result<(), StoreError> {
         let mut link = self.link().await?;
-        let written = plan(&mut link, &planned, now).await;
-        link.end(written)
+        let done = plan(&mut link, &planned, now).await;
+        link.end(done)?;
+        let work = planned.iter().flat_map(|matched| &matched.work);
+        work.for_each(|(target, _)| written(target));
+        Ok(())
     }
 
     /// Entries, the newest first, each with the number of its targets by state.

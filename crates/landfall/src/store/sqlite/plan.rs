@@ -1,6 +1,8 @@
 //! Writes what matching found, and the work that follows from it. Much work of one entry is written piece by piece, so that deliveries
 //! that come meanwhile do not wait for all of it.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use landfall_core::journal::EntryId;
 use landfall_core::refresh::Hint;
@@ -23,20 +25,30 @@ struct Planned {
 type Piece = Vec<(Target, Vec<Hint>)>;
 
 impl Store {
-    /// Writes what matching found, together with the work that follows from it. An entry is matched with the last piece of its work:
-    /// where it comes to an end before, the entry is matched anew, and the work that is there already stays as it is.
-    pub async fn plan(&self, planned: Vec<Matched>, now: Timestamp) -> Result<(), StoreError> {
+    /// Writes what matching found, together with the work that follows from it, and tells of each target whose work is on the disk. An
+    /// entry is matched with the last piece of its work: where it comes to an end before, the entry is matched anew, and the work that
+    /// is there already, or done, stays as it is.
+    pub async fn plan(
+        &self,
+        planned: Vec<Matched>,
+        now: Timestamp,
+        written: &(impl Fn(&Target) + Sync),
+    ) -> Result<(), StoreError> {
         let mut last = Vec::with_capacity(planned.len());
         for Matched { id, explanations, work } in planned {
             let explanations = json(&explanations);
-            let work = self.write_all_but_the_last_piece(id, work, now).await?;
+            let work = self.write_all_but_the_last_piece(id, work, now, written).await?;
             last.push(Planned { id, explanations, work });
         }
+        let last: Arc<[Planned]> = last.into();
+        let all = last.clone();
         self.write(move |writing| {
-            last.iter()
+            all.iter()
                 .try_for_each(|planned| finish(writing.connection, planned, now))
         })
-        .await
+        .await?;
+        last.iter().for_each(|planned| tell(&planned.work, written));
+        Ok(())
     }
 
     /// Returns the last piece, which is all there is of most entries.
@@ -45,20 +57,27 @@ impl Store {
         id: EntryId,
         mut rest: Piece,
         now: Timestamp,
+        written: &(impl Fn(&Target) + Sync),
     ) -> Result<Piece, StoreError> {
         while rest.len() > PIECE {
             let after = rest.split_off(PIECE);
-            let piece = std::mem::replace(&mut rest, after);
+            let piece = Arc::new(std::mem::replace(&mut rest, after));
+            let writes = piece.clone();
             self.write(move |writing| {
                 if is_unmatched(writing.connection, id)? {
-                    write(writing.connection, id, &piece, now)?;
+                    write(writing.connection, id, &writes, now)?;
                 }
                 Ok(())
             })
             .await?;
+            tell(&piece, written);
         }
         Ok(rest)
     }
+}
+
+fn tell(piece: &Piece, written: &impl Fn(&Target)) {
+    piece.iter().for_each(|(target, _)| written(target));
 }
 
 fn is_unmatched(connection: &Connection, id: EntryId) -> rusqlite::Result<bool> {

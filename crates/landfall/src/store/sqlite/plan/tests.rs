@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use landfall_core::journal::{Outcome, Work};
@@ -59,7 +60,7 @@ async fn a_delivery_is_written_between_two_pieces() {
 
     let planning = tokio::spawn({
         let store = store.clone();
-        async move { store.plan(much(id), at(1)).await }
+        async move { store.plan(much(id), at(1), |_| ()).await }
     });
     begins.recv().unwrap();
     let delivery = tokio::spawn({
@@ -95,7 +96,11 @@ async fn an_entry_of_which_some_pieces_are_missing_is_matched_anew() {
         tell.send(well).unwrap();
     }
     let id = accepted(&store, at(0), None, "1.0.0").await;
-    assert!(store.plan(much(id), at(1)).await.is_err());
+    let told = Mutex::new(Vec::new());
+    let written = |target: &Target| told.lock().unwrap().push(target.clone());
+    assert!(store.plan(much(id), at(1), written).await.is_err());
+    // Of what is on the disk, and of nothing that may not be.
+    assert_eq!(told.into_inner().unwrap(), targets()[..PIECE]);
 
     let left = tempfile::tempdir().unwrap();
     copy(&folder, &left);
@@ -103,7 +108,7 @@ async fn an_entry_of_which_some_pieces_are_missing_is_matched_anew() {
     assert!(is_to_be_matched(&store, id).await);
     assert_eq!(store.waiting_targets().await.unwrap().len(), 2 * PIECE);
     settled(&store, Outcome::Effected, at(2)).await;
-    store.plan(much(id), at(3)).await.unwrap();
+    store.plan(much(id), at(3), |_| ()).await.unwrap();
     assert!(!is_to_be_matched(&store, id).await);
     let work = store.work_of(id).await.unwrap();
     assert_eq!(work.len(), targets().len());
