@@ -94,18 +94,6 @@ enum Brings {
     Metadata,
 }
 
-/// Why reading objects has ended early.
-enum Broken {
-    Failed(Failure),
-    NobodyListens,
-}
-
-impl From<NobodyListens> for Broken {
-    fn from(NobodyListens: NobodyListens) -> Self {
-        Self::NobodyListens
-    }
-}
-
 struct Following {
     client: Client,
     feed: Feed,
@@ -143,17 +131,16 @@ impl Following {
                 let more = (unread.len() < READ_TOGETHER).then(|| events.next().now_or_never());
                 match more.flatten() {
                     Some(event) => event,
-                    None => match self.read_anew::<S>(std::mem::take(&mut unread), &mut reading).await {
-                        Ok(()) => continue,
-                        Err(Broken::NobodyListens) => return Err(NobodyListens),
-                        Err(Broken::Failed(failure)) => {
+                    None => {
+                        let unread = std::mem::take(&mut unread);
+                        if let Some(failure) = self.read_anew::<S>(unread, &mut reading).await? {
                             from.brings = Brings::Everything;
                             events.set(self.begin(&from));
                             self.rest(failures, failure).await?;
                             failures += 1;
-                            continue;
                         }
-                    },
+                        continue;
+                    }
                 }
             } else if failures == 0 {
                 events.next().await
@@ -226,8 +213,13 @@ impl Following {
         watcher(self.feed.api::<S>(client), config)
     }
 
-    /// Reads objects as a whole, and reports those that are others now. One that is gone meanwhile, the watch tells of.
-    async fn read_anew<S: Status>(&self, unread: BTreeSet<ResourceKey>, reading: &mut Reading) -> Result<(), Broken> {
+    /// Reads objects as a whole, and reports those that are others now. One that is gone meanwhile, the watch tells of. Returns why
+    /// one could not be read; then others may be unread as well.
+    async fn read_anew<S: Status>(
+        &self,
+        unread: BTreeSet<ResourceKey>,
+        reading: &mut Reading,
+    ) -> Result<Option<Failure>, NobodyListens> {
         let read = |key: ResourceKey| async move {
             let resource = api_resource(key.kind);
             let api: Api<Object<S>> = match &key.namespace {
@@ -238,12 +230,16 @@ impl Following {
         };
         let mut objects = stream::iter(unread).map(read).buffer_unordered(READ_AT_ONCE);
         while let Some(object) = objects.next().await {
-            let object = object.map_err(Broken::Failed)?;
-            if let Some(report) = object.and_then(|object| reading.report(Event::Apply(object))) {
-                self.tell(report, &mut 0).await?;
+            match object {
+                Err(failure) => return Ok(Some(failure)),
+                Ok(object) => {
+                    if let Some(report) = object.and_then(|object| reading.report(Event::Apply(object))) {
+                        self.tell(report, &mut 0).await?;
+                    }
+                }
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Tells of a failure, and waits before it is tried again. A history that is too old to go on from is none: everything is
