@@ -41,8 +41,6 @@ pub(super) struct Reading {
 #[derive(Debug)]
 pub(super) struct Told {
     pub report: Report,
-    /// Whether it is everything there is, as a whole.
-    pub is_all: bool,
     /// What has to be read as a whole.
     pub unread: Vec<ResourceKey>,
 }
@@ -89,11 +87,7 @@ impl Reading {
         let unread = Vec::new();
         match is_metadata {
             true => self.glance(event),
-            false => self.report(event).map(|report| Told {
-                is_all: matches!(report, Report::Listed(_)),
-                report,
-                unread,
-            }),
+            false => self.report(event).map(|report| Told { report, unread }),
         }
     }
 
@@ -131,11 +125,7 @@ impl Reading {
             }
             Event::Delete(object) => self.gone(&object),
         };
-        Some(Told {
-            report,
-            is_all: false,
-            unread,
-        })
+        Some(Told { report, unread })
     }
 
     fn gone<S>(&mut self, object: &Object<S>) -> Report {
@@ -146,8 +136,10 @@ impl Reading {
     fn read<S: Status>(&mut self, object: Object<S>) -> Read {
         let (name, made_from) = (self.name_of(&object), self.made_from(&object));
         let read = read(self.kind, object);
-        // What cannot be used leaves in force what was said before. Whatever comes next is read, even if it is the same as either.
-        match made_from.filter(|_| read.outcome != Outcome::Unusable) {
+        // What cannot be used leaves in force what was said before. Where objects come whole, whatever comes next is read, even if it is
+        // the same as either. Where one has to be asked for, it is asked for again when it has changed.
+        let is_known = self.identity == Identity::Generation || read.outcome != Outcome::Unusable;
+        match made_from.filter(|_| is_known) {
             Some(made_from) => self.read_from.insert(name, made_from),
             None => self.read_from.remove(&name),
         };

@@ -124,7 +124,7 @@ impl Following {
         };
         let mut events = pin!(self.begin::<S>(&from));
         let (mut reading, mut failures) = (Reading::new(self.feed.kind(), identity), 0);
-        let mut unread = BTreeSet::new();
+        let (mut unread, mut misread) = (BTreeSet::new(), 0);
         loop {
             let event = if !unread.is_empty() {
                 // What has come already may tell of more that is to be read.
@@ -133,12 +133,15 @@ impl Following {
                     Some(event) => event,
                     None => {
                         let unread = std::mem::take(&mut unread);
-                        if let Some(failure) = self.read_anew::<S>(unread, &mut reading).await? {
-                            from.brings = Brings::Everything;
-                            events.set(self.begin(&from));
-                            self.rest(failures, failure).await?;
-                            failures += 1;
-                        }
+                        let Some(failure) = self.read_anew::<S>(unread, &mut reading).await? else {
+                            misread = 0;
+                            continue;
+                        };
+                        from.brings = Brings::Everything;
+                        events.set(self.begin(&from));
+                        // To list everything works meanwhile, and is not to be done again and again without a rest.
+                        self.rest(misread, failure).await?;
+                        (misread, failures) = (misread + 1, failures + 1);
                         continue;
                     }
                 }
@@ -157,9 +160,10 @@ impl Following {
                     let Some(told) = reading.take(event, from.brings == Brings::Metadata) else {
                         continue;
                     };
+                    let is_all = matches!(told.report, Report::Listed(_));
                     unread.extend(told.unread);
                     self.tell(told.report, &mut failures).await?;
-                    if told.is_all && identity == Identity::Generation {
+                    if is_all && identity == Identity::Generation {
                         from.brings = Brings::Metadata;
                         events.set(self.begin(&from));
                     }

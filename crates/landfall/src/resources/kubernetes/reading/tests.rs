@@ -187,7 +187,7 @@ fn glancing() -> Reading {
 
 /// What metadata alone tell: the report, and the names of what is to be read.
 fn glanced(reading: &mut Reading, event: Event<Object<Unread>>) -> Option<(Report, Vec<String>)> {
-    let Told { report, unread, .. } = reading.take(event, true)?;
+    let Told { report, unread } = reading.take(event, true)?;
     Some((report, unread.into_iter().map(|key| key.name).collect()))
 }
 
@@ -255,4 +255,20 @@ fn by_metadata_it_is_told_what_remains_and_what_of_it_is_unread() {
     assert!(matches!(report, Report::Gone(key) if key.name == "api"));
     let (_, unread) = glanced(&mut reading, Event::Apply(metadata(&json!({})))).unwrap();
     assert_eq!(unread, ["api"]);
+}
+
+/// Whoever may list objects and not read one would otherwise have all of them listed for ever.
+#[test]
+fn by_metadata_what_cannot_be_used_is_asked_for_again_when_it_has_changed() {
+    let mut reading = glancing();
+    let bad = json!({ "metadata": { "generation": 3 }, "spec": { "interval": 5 } });
+    match told::<Unread>(&mut reading, &warehouse(&bad)) {
+        Report::Changed(read) => assert_eq!(read.outcome, Outcome::Unusable),
+        other => panic!("{other:?}"),
+    }
+    for (generation, expected) in [(3, 0), (4, 1)] {
+        let changes = json!({ "metadata": { "generation": generation } });
+        let (_, unread) = glanced(&mut reading, Event::Apply(metadata(&changes))).unwrap();
+        assert_eq!(unread.len(), expected, "{generation}");
+    }
 }
