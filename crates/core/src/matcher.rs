@@ -82,9 +82,10 @@ impl IndexBuilder {
         &mut self.patterns
     }
 
-    /// Notes that a target exists and which labels it has, for whoever asks for it by these or by its name.
-    pub fn describe(&mut self, target: &Target, labels: &BTreeMap<String, String>) {
-        self.selectable.add(target, labels);
+    /// Notes that a target exists and which labels it has, for whoever asks for it by these or by its name. Returns its name, to
+    /// be shared: there may be very many.
+    pub fn describe(&mut self, target: &Target, labels: &BTreeMap<String, String>) -> Arc<Target> {
+        self.selectable.add(target, labels)
     }
 
     /// Adds the subscriptions of a target. Those that name no repository are not indexed: no event can reach them.

@@ -28,7 +28,7 @@ pub struct Live {
     /// Subscriptions by repository.
     pub index: Arc<Index>,
     /// Warehouses, each with its generation.
-    pub warehouses: Arc<HashMap<Target, LiveWarehouse>>,
+    pub warehouses: Arc<HashMap<Arc<Target>, LiveWarehouse>>,
     /// What people see of receivers.
     pub receivers: Vec<ReceiverSummary>,
     /// Credentials for registries.

@@ -56,7 +56,7 @@ pub enum Records {
 }
 
 /// Who subscribed to what.
-type Subscribed = (Arc<Index>, Arc<HashMap<Target, LiveWarehouse>>);
+type Subscribed = (Arc<Index>, Arc<HashMap<Arc<Target>, LiveWarehouse>>);
 
 impl Reconfigurer {
     /// Puts a snapshot in force. What it replaces stays in force for requests and refreshes that have begun. If the store
@@ -89,8 +89,8 @@ impl Reconfigurer {
                 let gone = in_force
                     .warehouses
                     .keys()
-                    .filter(|target| !warehouses.contains_key(target));
-                gone.map(key_of).collect()
+                    .filter(|target| !warehouses.contains_key(*target));
+                gone.map(|target| key_of(target)).collect()
             }
         };
         let by_type = self.webhook_secrets.receivers(snapshot);
@@ -287,9 +287,9 @@ impl Reconfigurer {
 
     /// Resources that there is a record of and that exist no more. A Warehouse that was never here may have come to other
     /// processes first; only a start clears away what nobody has.
-    fn gone(&self, snapshot: &Snapshot, before: &HashMap<Target, LiveWarehouse>) -> Vec<ResourceKey> {
+    fn gone(&self, snapshot: &Snapshot, before: &HashMap<Arc<Target>, LiveWarehouse>) -> Vec<ResourceKey> {
         let others_may_have_it = self.pipeline.store.is_shared() && !before.is_empty();
-        let here: HashSet<ResourceKey> = before.keys().map(key_of).collect();
+        let here: HashSet<ResourceKey> = before.keys().map(|target| key_of(target)).collect();
         let present: HashSet<&ResourceKey> = snapshot.resources.keys().collect();
         self.pipeline
             .statuses

@@ -32,10 +32,11 @@ struct Features {
 }
 
 impl Selectable {
-    /// Notes a target with its labels.
-    pub(super) fn add(&mut self, target: &Target, labels: &BTreeMap<String, String>) {
+    /// Notes a target with its labels. Returns it as it is kept.
+    pub(super) fn add(&mut self, target: &Target, labels: &BTreeMap<String, String>) -> Arc<Target> {
         let target = self.known(target);
-        self.targets.entry(target).or_default().labels = labels.clone();
+        self.targets.entry(target.clone()).or_default().labels = labels.clone();
+        target
     }
 
     /// Notes that a target is found under something.

@@ -25,7 +25,7 @@ impl Reconfigurer {
     ) -> Subscribed {
         let recredentialed = self.recredentialed(snapshot);
         let mut index = IndexBuilder::sharing(self.patterns().clone());
-        let mut live = HashMap::new();
+        let (mut live, nothing) = (HashMap::new(), Arc::<Policies>::default());
         let before = &in_force.warehouses;
         for loaded in snapshot.resources.values() {
             if let Resource::Promotion(promotion) = &loaded.resource {
@@ -46,12 +46,12 @@ impl Reconfigurer {
                 }
                 Records::ApiServer(_) => warehouse.metadata.generation.unwrap_or_default(),
             };
-            index.describe(&target, &warehouse.metadata.labels);
+            let target = index.describe(&target, &warehouse.metadata.labels);
             index.add(&target, &warehouse.subscriptions);
             let policies = match self.discovers {
-                true => policies(warehouse, index.patterns()),
+                true => Arc::new(policies(warehouse, index.patterns())),
                 // Whoever discovers for it selects.
-                false => Policies::new(),
+                false => nothing.clone(),
             };
             let known = before.get(&target);
             let noted = known
@@ -64,7 +64,7 @@ impl Reconfigurer {
             };
             let current = LiveWarehouse {
                 warehouse: warehouse.clone(),
-                policies: Arc::new(policies),
+                policies,
                 generation,
                 noted,
                 recredentialed,

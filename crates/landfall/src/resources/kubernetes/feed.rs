@@ -52,6 +52,16 @@ impl Feed {
         }
     }
 
+    /// Whether an object of this name is one of its objects.
+    pub(super) fn tells_of(&self, key: &ResourceKey) -> bool {
+        let is_its_namespace = |namespace: &String| key.namespace.as_ref() == Some(namespace);
+        key.kind == self.kind()
+            && match self {
+                Self::Kind { namespace, .. } => namespace.as_ref().is_none_or(is_its_namespace),
+                Self::Secret { namespace, name } => is_its_namespace(namespace) && key.name == *name,
+            }
+    }
+
     /// Whether it tells who subscribes to what, and nothing that is needed to take a delivery.
     pub(super) fn is_of_subscribers(&self) -> bool {
         matches!(self.kind(), Kind::Warehouse | Kind::Promotion)

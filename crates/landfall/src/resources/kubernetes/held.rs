@@ -25,7 +25,6 @@ pub(super) struct Held {
 /// What was heard of a feed.
 #[derive(Debug, Default)]
 struct Heard {
-    keys: BTreeSet<ResourceKey>,
     /// Whether it has said at least once what there is.
     answered: bool,
     trouble: Option<Failure>,
@@ -51,9 +50,8 @@ impl Held {
 
     /// Drops a feed, and what it said.
     pub(super) fn remove(&mut self, feed: &Feed) {
-        for key in self.feeds.remove(feed).unwrap_or_default().keys {
-            self.drop_resource(&key);
-        }
+        self.feeds.remove(feed);
+        self.drop_others(feed, &BTreeSet::new());
     }
 
     /// The Secrets that are followed.
@@ -71,17 +69,8 @@ impl Held {
         match report {
             Report::Listed(objects) => self.listed(feed, objects),
             Report::Remaining(keys) => self.remaining(feed, &keys),
-            Report::Changed(object) => {
-                match object.outcome {
-                    Outcome::Idle => heard.keys.remove(&object.key),
-                    Outcome::Usable(_) | Outcome::Unusable => heard.keys.insert(object.key.clone()),
-                };
-                self.put(*object)
-            }
-            Report::Gone(key) => {
-                heard.keys.remove(&key);
-                self.drop_resource(&key)
-            }
+            Report::Changed(object) => self.put(*object),
+            Report::Gone(key) => self.drop_resource(&key),
             Report::Trouble(failure) => {
                 // A kind that does not exist has no objects, and a right that a namespaced installation cannot have is as
                 // if there were none. What was known before stays all the same.
@@ -102,7 +91,6 @@ impl Held {
         let mut changed = self.remaining(feed, &keys);
         let heard = self.feeds.entry(feed.clone()).or_default();
         changed |= !std::mem::replace(&mut heard.answered, true);
-        heard.keys = keys;
         for object in objects {
             changed |= self.put(object);
         }
@@ -113,10 +101,18 @@ impl Held {
     fn remaining(&mut self, feed: &Feed, keys: &BTreeSet<ResourceKey>) -> bool {
         let heard = self.feeds.entry(feed.clone()).or_default();
         let mut changed = heard.trouble.take().is_some();
-        let gone: Vec<ResourceKey> = heard.keys.difference(keys).cloned().collect();
-        heard.keys.retain(|key| keys.contains(key));
-        for key in gone {
-            changed |= self.drop_resource(&key);
+        changed |= self.drop_others(feed, keys);
+        changed
+    }
+
+    /// Drops what a feed has told of but these.
+    fn drop_others(&mut self, feed: &Feed, keys: &BTreeSet<ResourceKey>) -> bool {
+        let told = self.resources.keys().chain(self.problems.keys());
+        let gone = told.filter(|key| feed.tells_of(key) && !keys.contains(key));
+        let gone: BTreeSet<ResourceKey> = gone.cloned().collect();
+        let mut changed = false;
+        for key in &gone {
+            changed |= self.drop_resource(key);
         }
         changed
     }
