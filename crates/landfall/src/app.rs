@@ -3,40 +3,27 @@
 mod following;
 mod leading;
 mod metrics;
+mod opened;
+mod working;
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
 
 use anyhow::Context as _;
-use arc_swap::ArcSwap;
-use jiff::{SignedDuration, Timestamp};
-use landfall_core::door::BaseUrl;
+use jiff::SignedDuration;
 use landfall_core::pace::Pace;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 
 use self::following::Following;
-use self::leading::{Led, Reconciling};
+use self::opened::Opened;
+use self::working::Working;
 use crate::admin::{self, Admin};
 use crate::config::Config;
-use crate::controller::receivers::Settings;
-use crate::controller::warehouse::Discovery;
-use crate::discovery::Catalogs;
 use crate::intake::{Evaluators, Intake};
 use crate::lease::Elected;
-use crate::live::Live;
-use crate::metrics::Metrics;
-use crate::pipeline::{Pipeline, Rules};
-use crate::reconfigure::Reconfigurer;
-use crate::registry::RegistryClient;
-use crate::resources::{self, Known};
-use crate::senders::Senders;
-use crate::server::metrics::Sources;
+use crate::resources::Known;
 use crate::server::tls::Tls;
-use crate::server::{self, Bound, Health, Limits, ListenAddress, Phase, Throttle, Watch};
-use crate::statuses::Statuses;
-use crate::store::{DatabaseUrl, Store};
-use crate::webhook_secrets::WebhookSecrets;
+use crate::server::{self, Bound, Limits, ListenAddress, Phase, Throttle, Watch};
 
 /// So many deliveries are followed up at once after a quiet time, as with Image Updater's rate limit.
 const BURST: u32 = 10;
@@ -50,155 +37,59 @@ pub fn install_crypto() {
 /// Runs a server until it is told to stop.
 pub async fn serve(config: Config) -> anyhow::Result<()> {
     install_crypto();
-    let webhook_secrets = Arc::new(WebhookSecrets::open(config.webhook_secrets)?);
-    let limits = limits(config.limits);
-    let tls = config
-        .tls
-        .map(|settings| Tls::start(settings, config.http2))
-        .transpose()?;
-    // A new database waits for the disk while the resources keep the processor busy.
-    let store = tokio::spawn(open_store(config.journal, config.data_dir.clone()));
-    let place = resources::open(&config.resources, &config.system_namespace).await;
-    let (store, place) = (store.await??, place?);
-    let snapshot = place.snapshot;
-    let listener = match &config.listen {
-        Some(address) => Some(listen(address, "--listen or --webhook-port").await?),
-        None => None,
+    let config = Config {
+        limits: limits(config.limits),
+        ..config
     };
-    let (phase, current_phase) = watch::channel(Phase::Starting);
-    let health = Health::new(store.clone(), tls.as_ref().map(Tls::status), current_phase);
-    if let Some(address) = &config.probes {
-        let probes = listen(address, "--health-probe-bind-address").await?;
-        answer_to_the_end(probes, server::probes::routes(health.clone()), None);
-    }
-    let base_url = match config.base_url {
-        Some(base_url) => base_url,
-        None => {
-            let url = base_url(listener.as_ref(), tls.is_some())?;
-            let is_everywhere = |bound: &Bound| bound.address.ip().is_unspecified();
-            if listener.as_ref().is_some_and(is_everywhere) {
-                tracing::warn!(
-                    "no sender can use the URLs of receivers by path: say by --base-url where senders reach this server"
-                );
-            }
-            url
-        }
-    };
-    let live = Arc::new(ArcSwap::from_pointee(Live::default()));
-    let metrics = Metrics::default();
-    let registry = RegistryClient::new(config.registry).context("--registry-mirror")?;
-    let discovery = Discovery {
-        listed_since: Timestamp::MIN,
-        registry,
-        catalogs: Arc::new(Catalogs::default()),
-        store: store.clone(),
-    };
-    let statuses = Arc::new(Statuses::new(store.resources().await?));
-    let Led {
-        elected,
-        discovers,
-        effect,
-        records,
-    } = match &place.api_server {
-        None => Led::by_nobody(&discovery),
-        Some(server) => {
-            let reconciling = Reconciling {
-                live: live.clone(),
-                discovery: discovery.clone(),
-                metrics: metrics.clone(),
-                retries: config.retries,
-                shared_namespace: config.shared_namespace.clone(),
-                data_dir: config.data_dir.clone(),
-            };
-            Led::by_election(server.clone(), config.alone.as_ref(), reconciling)
-        }
-    };
+    let opened = Opened::open(&config).await?;
     let pace = config
         .rate_limit_per_hour
         .and_then(|allowed| Pace::new(allowed, SignedDuration::from_hours(1), BURST));
-    let senders = Senders::new(config.silence_factor);
-    if let Some(listener) = config.metrics {
-        let sources = Sources {
-            metrics: metrics.clone(),
-            store: store.clone(),
-            registry: discovery.registry.clone(),
-            senders: senders.clone(),
-            snapshot: snapshot.clone(),
-            certificate: tls.as_ref().map(Tls::status),
-            leadership: elected.as_ref().map(Elected::leadership),
-        };
-        self::metrics::serve(listener, config.http2, place.api_server.as_ref(), sources).await?;
-    }
-    let pipeline = Pipeline::new(
-        live.clone(),
-        store.clone(),
-        effect,
-        statuses,
-        Rules {
-            retries: config.retries,
-            retention: config.retention,
-            pace,
-        },
-        metrics.clone(),
-    );
-    let settings = Settings {
-        base_url,
-        system_namespace: config.system_namespace,
-    };
-    let reconfigurer = Reconfigurer {
-        pipeline: pipeline.clone(),
-        records,
-        settings,
-        discovers,
-        shared_namespace: config.shared_namespace,
-        webhook_secrets: webhook_secrets.clone(),
-        patterns: Mutex::default(),
-        known_credentials: Mutex::default(),
-        indexed: Mutex::default(),
-    };
-    let first = snapshot.borrow().clone();
+    let working = Working::on(&opened, &config, pace).await?;
+    let (store, pipeline) = (opened.store, working.pipeline);
+    let first = opened.snapshot.borrow().clone();
     if first.known > Known::Nothing {
-        reconfigurer.apply(&first).await?;
+        working.reconfigurer.apply(&first).await?;
     }
     let admin = Admin {
         pipeline: pipeline.clone(),
-        snapshot: snapshot.clone(),
+        snapshot: opened.snapshot.clone(),
     };
     answer_commands(&config.data_dir, admin)?;
-    let left = store.clone();
-    tokio::spawn(senders.clone().listen(store.clone()));
-    let watch = Watch {
-        metrics: metrics.clone(),
-        senders,
-        requests: Throttle::per_minute(config.peer_requests_per_minute),
-        failed_proofs: Throttle::per_minute(config.failed_proofs_per_minute),
-    };
+    tokio::spawn(working.senders.clone().listen(store.clone()));
     let (known, in_force) = watch::channel(Known::Nothing);
     let intake = Intake {
-        live,
+        live: working.live,
         known: in_force,
-        store,
+        store: store.clone(),
         pipeline: pipeline.clone(),
         dedupe_window: config.dedupe_window,
-        metrics: metrics.clone(),
+        metrics: working.metrics.clone(),
         pace,
         evaluators: Evaluators::default(),
     };
+    let watch = Watch {
+        metrics: working.metrics,
+        senders: working.senders,
+        requests: Throttle::per_minute(config.peer_requests_per_minute),
+        failed_proofs: Throttle::per_minute(config.failed_proofs_per_minute),
+    };
+    let routes = server::routes(intake, opened.health, watch, config.limits);
     let stopped = stopped()?;
-    let address = listener.as_ref().map(|listener| listener.address);
+    let address = opened.listener.as_ref().map(|listener| listener.address);
     tracing::info!(
         address = address.map(tracing::field::display),
-        tls = tls.is_some(),
+        tls = opened.tls.is_some(),
         resources = config.resources.name(),
         data = %config.data_dir.display(),
         "landfall listens"
     );
     let following = Following {
-        snapshot,
-        secrets: webhook_secrets.follow(),
-        reconfigurer,
+        snapshot: opened.snapshot,
+        secrets: opened.webhook_secrets.follow(),
+        reconfigurer: working.reconfigurer,
         pipeline,
-        phase: phase.clone(),
+        phase: opened.phase.clone(),
         known,
     };
     if first.known > Known::Nothing {
@@ -208,29 +99,28 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     let (resign, resigned) = oneshot::channel();
     let stop = async {
         stopped.await;
-        phase.send_replace(Phase::Stopping);
+        opened.phase.send_replace(Phase::Stopping);
         // Whoever leads next need not wait for the last answer here.
-        let _ = resign.send(tokio::spawn(async {
-            if let Some(elected) = elected {
-                elected.resign().await;
-            }
-        }));
+        let _ = resign.send(tokio::spawn(resign_from(working.elected)));
     };
-    match listener {
-        Some(listener) => {
-            let routes = server::routes(intake, health, watch, limits);
-            listener.serve(routes, tls, limits, stop).await;
-        }
+    match opened.listener {
+        Some(listener) => listener.serve(routes, opened.tls, config.limits, stop).await,
         None => stop.await,
     }
     if let Ok(resigned) = resigned.await {
         let _ = resigned.await;
     }
-    if let Err(error) = left.leave().await {
+    if let Err(error) = store.leave().await {
         tracing::warn!(%error, "other processes take over what is unfinished only when they notice that this one is gone");
     }
     tracing::info!("landfall has stopped; what is unfinished goes on with the next start");
     Ok(())
+}
+
+async fn resign_from(elected: Option<Elected>) {
+    if let Some(elected) = elected {
+        elected.resign().await;
+    }
 }
 
 /// Answers probes and whoever collects metrics until the process ends: nothing stops them before.
@@ -253,14 +143,6 @@ fn answer_commands(data_dir: &Path, admin: Admin) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn open_store(journal: Option<DatabaseUrl>, data_dir: PathBuf) -> anyhow::Result<Store> {
-    let store = match journal {
-        Some(url) => Store::connect(url, &data_dir).await?,
-        None => tokio::task::spawn_blocking(move || Store::open(&data_dir)).await??,
-    };
-    Ok(store)
-}
-
 /// The limits, with no more connections than the system has descriptors for.
 fn limits(limits: Limits) -> Limits {
     let connections = server::provide_descriptors(limits.connections);
@@ -272,17 +154,6 @@ fn limits(limits: Limits) -> Limits {
         );
     }
     Limits { connections, ..limits }
-}
-
-/// The URL of the address that is listened at.
-fn base_url(listener: Option<&Bound>, has_tls: bool) -> anyhow::Result<BaseUrl> {
-    let scheme = if has_tls { "https" } else { "http" };
-    let host = match listener {
-        Some(listener) => listener.address.to_string(),
-        // Nobody can post there, and nobody is told to: receivers without a door are shown all the same.
-        None => "localhost".to_owned(),
-    };
-    BaseUrl::parse(&format!("{scheme}://{host}")).context("the base URL")
 }
 
 async fn listen(address: &ListenAddress, flag: &str) -> anyhow::Result<Bound> {
