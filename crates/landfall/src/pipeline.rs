@@ -2,38 +2,37 @@
 //! it: states, plans and choices come from `landfall-core`.
 
 mod annotate;
+mod discovering;
 mod effect;
+mod matching;
 mod settle;
 mod sharing;
 mod slots;
 mod turns;
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
-use landfall_core::event::Event;
 use landfall_core::journal::{Retention, RetryPolicy};
-use landfall_core::matcher::{Explanation, Line};
 use landfall_core::pace::Pace;
-use landfall_core::refresh::{Extent, Hint, Occasion, Plan};
-use landfall_core::repository::Repository;
+use landfall_core::refresh::{Extent, Occasion, Plan};
 use landfall_core::target::Target;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::clock::{now, until};
-use crate::controller::warehouse::{self, Discovery, Hints};
-use crate::live::{Live, LiveWarehouse};
+use crate::controller::warehouse;
+use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::statuses::Statuses;
 use annotate::Annotating;
 pub use effect::Effect;
-use sharing::{Refused, Turn};
+pub use matching::hints_by_target;
+use sharing::Refused;
 pub use slots::Slots;
 
-use crate::store::{Matched, Store, StoreError, Unmatched, WaitingWork};
+use crate::store::{Store, StoreError};
 
 /// What was configured of it.
 pub struct Rules {
@@ -65,10 +64,6 @@ pub struct Pipeline {
 /// Refreshes that are wished for.
 type Wishes = Vec<(Extent, Timestamp)>;
 
-/// Entries that are matched and written together.
-const BATCH: u32 = 256;
-/// Work that is written together, unless one entry alone has more: deliveries that come meanwhile wait for it to be on the disk.
-const PIECE: usize = 256;
 /// The plan is looked at this often even if nothing seems due: clocks jump, and a wake-up must not be all there is.
 const PATROL: Duration = Duration::from_secs(15);
 /// How long to wait when the store cannot be read or written.
@@ -156,48 +151,6 @@ impl Pipeline {
         }
     }
 
-    async fn match_arrivals(self: Arc<Self>) {
-        loop {
-            // Asked for before the look, so that what arrives during the look is not slept through.
-            let arrival = self.arrivals.notified();
-            let by = self.turns_until();
-            let unmatched = self
-                .persist("entries to be matched", || self.store.unmatched(BATCH, by))
-                .await;
-            if unmatched.is_empty() {
-                // A wake-up is not all there is to rely on.
-                let pause = self.next_turn().await.map_or(PATROL, |next| until(next).min(PATROL));
-                let _ = tokio::time::timeout(pause, arrival).await;
-                continue;
-            }
-            self.match_batch(unmatched).await;
-        }
-    }
-
-    async fn match_batch(&self, unmatched: Vec<Unmatched>) {
-        let live = self.live.load_full();
-        let now = now();
-        let match_one = |entry: &Unmatched| {
-            let explain = |event: &Event| live.index.explain(event, &entry.reach);
-            let explanations: Vec<Explanation> = entry.events.iter().map(explain).collect();
-            let work = hints_by_target(&entry.events, &explanations);
-            Matched {
-                id: entry.id,
-                explanations,
-                work,
-            }
-        };
-        let planned: Vec<Matched> = unmatched.iter().map(match_one).collect();
-        for together in in_pieces(planned) {
-            // A target of an entry with many is refreshed while the work of others is still written.
-            let written = |target: &Target| self.wish(target, Extent::Hinted, now);
-            self.persist("what matching found", || {
-                self.store.plan(together.clone(), now, written)
-            })
-            .await;
-        }
-    }
-
     async fn begin_refreshes(self: Arc<Self>) {
         loop {
             let replanned = self.replanned.notified();
@@ -250,92 +203,6 @@ impl Pipeline {
         (begun.collect(), next)
     }
 
-    /// One refresh of one target, and what is wished for after it. Whatever happens in it, the target is free again.
-    async fn supervise(
-        self: Arc<Self>,
-        discovery: Discovery,
-        target: Target,
-        extent: Extent,
-        slot: OwnedSemaphorePermit,
-    ) {
-        let refresh = tokio::spawn(self.clone().refresh(discovery, target.clone(), extent, slot));
-        let next = refresh.await.unwrap_or_else(|panicked| {
-            tracing::error!(%target, %panicked, "a refresh ended in the middle; this is a bug");
-            after_a_bug(extent)
-        });
-        let mut plan = self.plan();
-        plan.finished(&target);
-        for (extent, due) in next {
-            plan.wish(&target, extent, due);
-        }
-        drop(plan);
-        self.replanned.notify_one();
-    }
-
-    /// From the work that waits for a target to its settlement; returns what is wished for next.
-    async fn refresh(
-        self: Arc<Self>,
-        discovery: Discovery,
-        target: Target,
-        extent: Extent,
-        _slot: OwnedSemaphorePermit,
-    ) -> Wishes {
-        let Some(turn) = self.claim(&target).await else {
-            return vec![(extent, sharing::asked_again())];
-        };
-        let began = turn.began;
-        let waiting = self
-            .persist("the work of a target", || self.store.waiting(&target))
-            .await;
-        let Some(known) = self.live.load().warehouses.get(&target).cloned() else {
-            // It may have come to others before it comes here; and what is gone, somebody removes.
-            if turn.exists_elsewhere {
-                self.release(&target, turn).await;
-                return vec![(extent, sharing::asked_again())];
-            }
-            self.settle_for_nobody(&target, &waiting, turn).await;
-            return Vec::new();
-        };
-        let (extent, put_off) = self.still_wanted(&target, &known, extent, began);
-        let (waiting, mut next) = self.due(waiting, began);
-        next.extend(put_off);
-        if waiting.is_empty() && extent == Extent::Hinted {
-            self.release(&target, turn).await;
-        } else {
-            next.extend(self.discover(&discovery, &target, &known, extent, waiting, turn).await);
-        }
-        next
-    }
-
-    /// What of a target's work is due, and what is wished for because of the rest. What is not due yet keeps its attempts: other
-    /// work of the same target must not use them up.
-    fn due(&self, waiting: Vec<WaitingWork>, began: Timestamp) -> (Vec<WaitingWork>, Wishes) {
-        let due = |waiting: &WaitingWork| waiting.work.due(began, &self.rules.retries);
-        let (waiting, later): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|waiting| due(waiting) <= Some(began));
-        let next = later.iter().filter_map(|waiting| Some((Extent::Hinted, due(waiting)?)));
-        (waiting, next.collect())
-    }
-
-    /// Asks registries about a target, and settles what waits for that.
-    async fn discover(
-        &self,
-        discovery: &Discovery,
-        target: &Target,
-        known: &LiveWarehouse,
-        extent: Extent,
-        waiting: Vec<WaitingWork>,
-        turn: Turn,
-    ) -> Wishes {
-        let extent = extent_of(&waiting, extent);
-        let hints = hints(&waiting, turn.began, &self.rules.retries);
-        let (discovery, credentials) = (discovery.clone(), self.live.load().credentials.clone());
-        let looked_at = known.clone();
-        // A task of its own, so that a bug in looking is one failed attempt and nothing more.
-        let looked =
-            tokio::spawn(async move { warehouse::refresh(&discovery, &credentials, &looked_at, extent, &hints).await });
-        self.settle(target, known, extent, waiting, turn, looked.await).await
-    }
-
     async fn prune(&self) {
         loop {
             match self.store.prune(self.rules.retention, now()).await {
@@ -373,79 +240,6 @@ fn after_a_bug(extent: Extent) -> Wishes {
         .checked_add(SignedDuration::from_secs(10))
         .unwrap_or(Timestamp::MAX);
     vec![(extent, again), (Extent::Hinted, again)]
-}
-
-/// What is written together: one entry, and as many more as there is room for beside it.
-fn in_pieces(planned: Vec<Matched>) -> impl Iterator<Item = Vec<Matched>> {
-    let mut planned = planned.into_iter().peekable();
-    std::iter::from_fn(move || {
-        let mut together = vec![planned.next()?];
-        let mut size = together[0].work.len();
-        while let Some(next) = planned.next_if(|next| size + next.work.len() <= PIECE) {
-            size += next.work.len();
-            together.push(next);
-        }
-        Some(together)
-    })
-}
-
-/// Where each target that wants any of the events has to look.
-pub fn hints_by_target(events: &[Event], explanations: &[Explanation]) -> Vec<(Target, Vec<Hint>)> {
-    let mut targets: BTreeMap<&Target, Vec<Hint>> = BTreeMap::new();
-    for (event, explanation) in events.iter().zip(explanations) {
-        for line in explanation.lines.iter().filter(|line| line.wanted) {
-            let hint = hint(event, line);
-            for target in &line.targets {
-                let hints = targets.entry(target).or_default();
-                hints.extend(hint.clone().filter(|hint| !hints.contains(hint)));
-            }
-        }
-    }
-    targets
-        .into_iter()
-        .map(|(target, hints)| (target.clone(), hints))
-        .collect()
-}
-
-/// Where to look because of an event, by the name that the wish has for the repository; nowhere in particular because of
-/// a pull request, or of a request for all of a target.
-fn hint(event: &Event, line: &Line) -> Option<Hint> {
-    match event {
-        Event::ArtifactPushed(pushed) => Some(Hint {
-            repository: Repository::Image(pushed.repository.clone()),
-            tag: pushed.tag.clone(),
-            claimed: pushed.digest.clone(),
-        }),
-        Event::GitRefPushed(pushed) => Some(Hint {
-            repository: Repository::Git(line.named.as_ref().unwrap_or(&pushed.repository).clone()),
-            tag: None,
-            claimed: None,
-        }),
-        Event::PullRequestClosed { .. } | Event::RefreshRequested(_) => None,
-    }
-}
-
-/// How much to look at: work that points nowhere asks for everything.
-fn extent_of(waiting: &[WaitingWork], extent: Extent) -> Extent {
-    if waiting.iter().any(|waiting| waiting.hints.is_empty()) {
-        extent.max(Extent::Full(Occasion::Requested))
-    } else {
-        extent
-    }
-}
-
-/// Where the waiting work wants to look, each with the time since which a look counts: the latest at which any of it became
-/// due, since a look before that came too early for it.
-fn hints(waiting: &[WaitingWork], began: Timestamp, retries: &RetryPolicy) -> Hints {
-    let mut hints = Hints::new();
-    for waiting in waiting {
-        let since = waiting.work.due(began, retries).unwrap_or(began).min(began);
-        for hint in &waiting.hints {
-            let known = hints.entry(hint.clone()).or_insert(since);
-            *known = since.max(*known);
-        }
-    }
-    hints
 }
 
 /// A full refresh some time from now.
