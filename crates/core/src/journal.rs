@@ -3,11 +3,13 @@
 
 mod backoff;
 mod entry;
+mod reception;
 mod retention;
 mod work;
 
 pub use backoff::{Backoff, RetryPolicy};
 pub use entry::{DedupeKey, EntryId, EntryIds, Lasting, NotAnEntryId, Verdict};
+pub use reception::{Acceptance, Content, Reception};
 pub use retention::Retention;
 pub use work::{Attempt, Outcome, Setback, Work, WorkSummary};
 

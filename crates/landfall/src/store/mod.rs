@@ -4,6 +4,7 @@
 mod lock;
 mod postgres;
 mod sqlite;
+mod values;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -19,10 +20,11 @@ use landfall_core::resource::ResourceKey;
 use landfall_core::silence::Rhythm;
 use landfall_core::target::Target;
 
+pub use landfall_core::journal::Acceptance;
 pub use postgres::DatabaseUrl;
-pub use sqlite::{
-    Acceptance, AttemptRecord, Entry, EntryFilter, Found, Matched, NewEntry, NewReport, Queue, Recorded,
-    ResourceRecord, ResourceWrite, Settlement, Unmatched, WaitingWork, WholeEntry, WorkRecord,
+pub use values::{
+    AttemptRecord, Entry, EntryFilter, Found, Matched, NewEntry, NewReport, Queue, Recorded, ResourceRecord,
+    ResourceWrite, Settlement, Unmatched, WaitingWork, WholeEntry, WorkRecord,
 };
 
 /// The store could not do what was asked. It may be able to in a moment. Nothing that was written is relied on, though it may

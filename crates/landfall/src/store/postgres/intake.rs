@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use landfall_core::event::Event;
-use landfall_core::journal::{DedupeKey, EntryId, EntryIds, Lasting, Verdict};
+use landfall_core::journal::{Acceptance, DedupeKey, EntryId, EntryIds, Lasting, Reception, Verdict};
 use landfall_core::matcher::Explanation;
 use landfall_core::secret::SecretAge;
 use tokio_postgres::Row;
 
-use super::super::{Acceptance, NewReport, Recorded};
+use super::super::{NewReport, Recorded};
 use super::link::{Failure, Link, Value, patiently};
 use super::locks;
 use super::rows::{clean, json, time};
@@ -223,7 +223,7 @@ impl<'a> Columns<'a> {
                 None => fresh.push(report),
             }
         }
-        let (verdict, reason) = verdict(&entry.contents, known, fresh.is_empty());
+        let reception = Reception::of(entry.contents.content(), known, fresh.is_empty());
         let id = ids.next(entry.received);
         for report in &fresh {
             let brought = Brought {
@@ -234,11 +234,11 @@ impl<'a> Columns<'a> {
             memory.now.insert(report.key.digest, brought);
         }
         let events: Vec<&Event> = fresh.iter().map(|report| &report.event).collect();
-        let nothing_to_match = verdict == Verdict::Accepted && matches!(entry.contents, Recorded::Unsubscribed(_));
-        let duplicate_of = known.filter(|_| verdict == Verdict::Duplicate);
+        let is_accepted = reception.verdict == Verdict::Accepted;
+        let nothing_to_match = is_accepted && matches!(entry.contents, Recorded::Unsubscribed(_));
         let slot = entry
             .pace
-            .filter(|_| verdict == Verdict::Accepted && !nothing_to_match)
+            .filter(|_| is_accepted && !nothing_to_match)
             .map(|pace| pace.slot(memory.last_slot, entry.received));
         memory.last_slot = slot.or(memory.last_slot);
         self.id.push(id.as_i64());
@@ -249,9 +249,9 @@ impl<'a> Columns<'a> {
         self.peer.push(&entry.peer);
         self.headers.push(&job.headers);
         self.body.push(&entry.body);
-        self.verdict.push(verdict.as_str());
-        self.reason.push(clean(&reason).into_owned());
-        self.duplicate_of.push(duplicate_of.map(EntryId::as_i64));
+        self.verdict.push(reception.verdict.as_str());
+        self.reason.push(clean(&reception.reason).into_owned());
+        self.duplicate_of.push(reception.duplicate_of.map(EntryId::as_i64));
         self.events.push(json(&events));
         self.keys
             .push(fresh.iter().flat_map(|report| report.key.digest).collect());
@@ -260,11 +260,7 @@ impl<'a> Columns<'a> {
             .push(nothing_to_match.then(|| json(&vec![Explanation::default(); fresh.len()])));
         self.slot.push(slot.map_or(0, Timestamp::as_millisecond));
         self.secret.push(entry.secret.map(SecretAge::as_str));
-        match (verdict, duplicate_of) {
-            (_, Some(of)) => Acceptance::Duplicate { id, of },
-            (Verdict::Accepted, None) => Acceptance::New(id),
-            _ => Acceptance::Recorded(id),
-        }
+        reception.acceptance(id)
     }
 
     fn values<'b>(&'b self, replica: &'b i64) -> [Value<'b>; 18] {
@@ -288,19 +284,5 @@ impl<'a> Columns<'a> {
             &self.secret,
             replica,
         ]
-    }
-}
-
-/// What a delivery is, and why: `known` is who brought events of it before.
-fn verdict(contents: &Recorded, known: Option<EntryId>, all_known: bool) -> (Verdict, String) {
-    match (contents, known) {
-        (Recorded::Ignored(reason), _) => (Verdict::Ignored, reason.clone()),
-        (Recorded::Malformed(reason), _) => (Verdict::Malformed, reason.clone()),
-        (_, Some(of)) if all_known => (Verdict::Duplicate, format!("a repetition of {of}")),
-        (_, Some(of)) => (
-            Verdict::Accepted,
-            format!("some of its events are a repetition of {of}"),
-        ),
-        (_, None) => (Verdict::Accepted, String::new()),
     }
 }

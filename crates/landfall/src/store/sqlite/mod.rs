@@ -4,6 +4,7 @@ mod catalog;
 mod checkpoints;
 mod durability;
 mod entries;
+mod intake;
 mod plan;
 mod queue;
 mod reader;
@@ -22,14 +23,7 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-pub use entries::{
-    Acceptance, Entry, EntryFilter, Found, Matched, NewEntry, NewReport, Recorded, Unmatched, WholeEntry,
-};
-pub use queue::Queue;
-pub use resources::{ResourceRecord, ResourceWrite};
-pub use work::{AttemptRecord, Settlement, WaitingWork, WorkRecord};
-
-pub use super::{OpenError, StoreError};
+use super::{OpenError, StoreError};
 
 use super::lock::FolderLock;
 use reader::Readers;

@@ -9,8 +9,9 @@ use landfall_core::refresh::Hint;
 use landfall_core::target::Target;
 use rusqlite::{Connection, params};
 
+use super::super::Matched;
 use super::rows::json;
-use super::{Matched, Store, StoreError, work};
+use super::{Store, StoreError, work};
 
 /// Work of one entry that is written with one commit, at most.
 pub(super) const PIECE: usize = 128;

@@ -1,25 +1,10 @@
 //! Counts what is still to be done, and reads when senders were heard of.
 
-use jiff::Timestamp;
 use landfall_core::silence::Rhythm;
 
+use super::super::Queue;
 use super::rows::time;
 use super::{Store, StoreError};
-
-/// What waits in the journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Queue {
-    /// Entries that are to be matched.
-    pub unmatched: u32,
-    /// When the oldest of them came in.
-    pub oldest_unmatched: Option<Timestamp>,
-    /// Work of targets that waits.
-    pub waiting: u32,
-    /// When the oldest delivery with such work came in.
-    pub oldest_waiting: Option<Timestamp>,
-    /// Work that was given up.
-    pub dead: u32,
-}
 
 impl Store {
     /// What waits now. It costs as much as there is that waits, and nothing for what is done.

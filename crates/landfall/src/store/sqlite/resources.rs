@@ -6,28 +6,9 @@ use jiff::Timestamp;
 use landfall_core::resource::{Kind, ResourceKey};
 use rusqlite::{Connection, params};
 
+use super::super::{ResourceRecord, ResourceWrite};
 use super::rows::time;
 use super::{Store, StoreError};
-
-/// What is kept of a resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ResourceRecord {
-    /// Counts changes of the spec, from 1.
-    pub generation: i64,
-    /// A hash of the spec that the generation stands for.
-    pub spec_hash: String,
-    /// The status, as JSON.
-    pub status: String,
-    /// When the last complete refresh began.
-    pub refreshed: Option<Timestamp>,
-}
-
-/// A record to be written.
-#[derive(Clone, Debug)]
-pub struct ResourceWrite {
-    pub key: ResourceKey,
-    pub record: ResourceRecord,
-}
 
 impl ResourceWrite {
     pub(super) fn write(&self, connection: &Connection) -> rusqlite::Result<()> {

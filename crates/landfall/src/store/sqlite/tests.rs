@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use landfall_core::receiver::Reach;
 
+use super::super::{Acceptance, EntryFilter, NewEntry, Recorded};
 use super::*;
 
 /// What nothing follows from.

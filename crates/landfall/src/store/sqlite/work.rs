@@ -8,60 +8,10 @@ use landfall_core::journal::{Attempt, EntryId, Work};
 use landfall_core::refresh::Hint;
 use landfall_core::target::Target;
 use rusqlite::{Connection, params};
-use serde::{Deserialize, Serialize};
 
-use super::super::Claim;
+use super::super::{AttemptRecord, Claim, Settlement, WaitingWork, WorkRecord};
 use super::rows::{Repeated, json, parsed, time};
-use super::{ResourceWrite, Store, StoreError};
-
-/// Work of one entry that waits.
-#[derive(Clone, Debug)]
-pub struct WaitingWork {
-    pub entry: EntryId,
-    pub work: Work,
-    pub hints: Vec<Hint>,
-}
-
-/// Work of one entry, with its history.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct WorkRecord {
-    pub target: Target,
-    pub work: Work,
-    pub hints: Vec<Hint>,
-    pub attempts: Vec<AttemptRecord>,
-}
-
-/// One attempt, with what it did and when.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AttemptRecord {
-    pub attempt: Attempt,
-    pub began: Timestamp,
-    /// When the registry had been asked.
-    pub asked: Timestamp,
-    /// When the choice was made.
-    pub chose: Timestamp,
-    /// What came of it, in words.
-    pub outcome: String,
-    /// Requests to the registry that this refresh made, shared by all entries that it served.
-    pub requests: u32,
-    /// Requests to a token service, or to find out how to authenticate.
-    pub token_requests: u32,
-    /// What each subscription chose, in words.
-    pub choices: Vec<String>,
-    /// How many entries the refresh served.
-    pub served: usize,
-}
-
-/// How a refresh changes the store: everything at once, or nothing.
-#[derive(Clone)]
-pub struct Settlement {
-    pub target: Target,
-    pub resource: Option<ResourceWrite>,
-    /// The state that each entry's work had, the state that it has now, and the attempt.
-    pub work: Vec<(EntryId, Work, Work, AttemptRecord)>,
-}
+use super::{Store, StoreError};
 
 impl Store {
     /// Targets with work that waits, each with the earliest time that it is due.

@@ -17,7 +17,7 @@ use super::{Store, StoreError};
 /// What one write may use.
 pub(super) struct Writing<'a> {
     pub connection: &'a Connection,
-    /// [`INSERT`](super::entries::INSERT), which most of the writes in a commit want.
+    /// [`INSERT`](super::intake::INSERT), which most of the writes in a commit want.
     pub insertion: CachedStatement<'a>,
     pub ids: &'a mut EntryIds,
     pub recent: &'a mut Recent,
@@ -205,7 +205,7 @@ impl Loop {
     }
 
     fn write(&mut self, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
-        let insertion = self.connection.prepare_cached(super::entries::INSERT)?;
+        let insertion = self.connection.prepare_cached(super::intake::INSERT)?;
         self.transaction("BEGIN IMMEDIATE")?;
         let mut writing = Writing {
             connection: &self.connection,
