@@ -1,6 +1,6 @@
 //! Decides what is known of one repository: which tags, what they pointed at, and when that was seen.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -78,8 +78,9 @@ impl Catalog {
     }
 
     /// Takes a complete listing over, which began at `began`: tags that it lacks are gone, unless a look saw them after
-    /// the listing had begun. Tags that it has are absent no longer, or a choice would wait for them without end.
-    pub fn take_listing(&mut self, listed: impl IntoIterator<Item = Tag>, began: Timestamp) {
+    /// the listing had begun. Tags that it has are absent no longer, or a choice would wait for them without end. Returns what it
+    /// knew by digest and forgets now, since no tag points at it any more: with every push that moves a tag there is more of it.
+    pub fn take_listing(&mut self, listed: impl IntoIterator<Item = Tag>, began: Timestamp) -> Vec<Digest> {
         let mut tags: BTreeMap<Tag, Option<Observation>> = listed.into_iter().map(|tag| (tag, None)).collect();
         self.absent.retain(|tag, _| !tags.contains_key(tag));
         for (tag, observation) in std::mem::take(&mut self.tags) {
@@ -96,6 +97,13 @@ impl Catalog {
         }
         self.tags = tags;
         self.listed = Some(began);
+        self.forget_unnamed()
+    }
+
+    fn forget_unnamed(&mut self) -> Vec<Digest> {
+        let named: HashSet<&Digest> = self.tags.values().flatten().map(|seen| &seen.digest).collect();
+        let is_unnamed = |digest: &Digest, _: &mut Arc<Seen>| !named.contains(digest);
+        self.contents.extract_if(is_unnamed).map(|(digest, _)| digest).collect()
     }
 
     /// Takes over what somebody else saw meanwhile: of each tag, the later look counts, and of two listings the later one.

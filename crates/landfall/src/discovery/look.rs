@@ -13,7 +13,7 @@ use tokio::sync::OnceCell;
 use super::catalogs::SharedCatalog;
 use crate::clock::now;
 use crate::registry::{RegistryError, RepositoryHandle};
-use crate::store::{Store, StoreError};
+use crate::store::{Listing, Store, StoreError};
 
 /// A repository that can be asked, with what is known of it.
 pub struct Repository {
@@ -79,15 +79,16 @@ impl Repository {
             Err(error) => return Err(error.into()),
         };
         let listed = listed.iter().filter_map(|tag| Tag::parse(tag).ok());
-        let tags: Vec<Tag> = {
+        let listing = {
             let mut catalog = catalog.lock();
-            catalog.take_listing(listed, began);
-            catalog.tags.keys().cloned().collect()
+            let unnamed = catalog.take_listing(listed, began);
+            let tags = catalog.tags.keys().cloned().collect();
+            Listing { tags, unnamed, began }
         };
-        self.store
-            .note_listing(self.name.as_str(), &self.access, tags, began)
-            .await?;
-        Ok(())
+        Ok(self
+            .store
+            .note_listing(self.name.as_str(), &self.access, listing)
+            .await?)
     }
 
     /// Makes sure that the catalog has a look at `tag` that began at `since` or later.

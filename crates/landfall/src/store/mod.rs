@@ -23,7 +23,7 @@ use landfall_core::target::Target;
 pub use landfall_core::journal::Acceptance;
 pub use postgres::DatabaseUrl;
 pub use values::{
-    AttemptRecord, Entry, EntryFilter, Found, Matched, NewEntry, NewReport, Queue, Recorded, ResourceRecord,
+    AttemptRecord, Entry, EntryFilter, Found, Listing, Matched, NewEntry, NewReport, Queue, Recorded, ResourceRecord,
     ResourceWrite, Settlement, Unmatched, WaitingWork, WholeEntry, WorkRecord,
 };
 
@@ -353,15 +353,9 @@ impl Store {
         ask!(self, note_content(repository, access, digest, content))
     }
 
-    /// Notes a complete listing that left the repository with exactly these tags.
-    pub async fn note_listing(
-        &self,
-        repository: &str,
-        access: &str,
-        tags: Vec<Tag>,
-        began: Timestamp,
-    ) -> Result<(), StoreError> {
-        ask!(self, note_listing(repository, access, tags, began))
+    /// Notes a complete listing, and forgets what no tag points at since.
+    pub async fn note_listing(&self, repository: &str, access: &str, listing: Listing) -> Result<(), StoreError> {
+        ask!(self, note_listing(repository, access, listing))
     }
 }
 

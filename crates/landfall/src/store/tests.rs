@@ -348,8 +348,13 @@ async fn a_catalog_comes_back_as_it_was_seen() {
         let store = place.open().await;
         let digest = Digest::parse(&format!("sha256:{}", "a".repeat(64))).unwrap();
         let (one, two) = (Tag::parse("1").unwrap(), Tag::parse("2").unwrap());
+        let listing = |tags: &[&Tag], unnamed: &[&Digest], second| Listing {
+            tags: tags.iter().map(|tag| (*tag).clone()).collect(),
+            unnamed: unnamed.iter().map(|digest| (*digest).clone()).collect(),
+            began: at(second),
+        };
         store
-            .note_listing("example/app", "anonymous", vec![one.clone(), two.clone()], at(1))
+            .note_listing("example/app", "anonymous", listing(&[&one, &two], &[], 1))
             .await
             .unwrap();
         let found = (
@@ -364,12 +369,24 @@ async fn a_catalog_comes_back_as_it_was_seen() {
         assert_eq!((catalog.listed, catalog.tags.len()), (Some(at(1)), 2));
         assert_eq!(catalog.seen(&one), Some((&found.0.digest, &*found.1)));
         assert_eq!(catalog.seen(&two), None);
+        // A tag points at it still, of which whoever listed does not know.
         store
-            .note_listing("example/app", "anonymous", vec![two.clone()], at(3))
+            .note_listing(
+                "example/app",
+                "anonymous",
+                listing(&[&one, &two], &[&found.0.digest], 3),
+            )
+            .await
+            .unwrap();
+        let catalog = store.catalog("example/app", "anonymous").await.unwrap();
+        assert_eq!(catalog.seen(&one), Some((&found.0.digest, &*found.1)));
+        store
+            .note_listing("example/app", "anonymous", listing(&[&two], &[&found.0.digest], 4))
             .await
             .unwrap();
         store.note_tag("example/app", "anonymous", &two, None).await.unwrap();
-        assert!(store.catalog("example/app", "anonymous").await.unwrap().tags.is_empty());
+        let catalog = store.catalog("example/app", "anonymous").await.unwrap();
+        assert!(catalog.tags.is_empty() && catalog.contents.is_empty(), "{catalog:?}");
         assert!(
             store
                 .catalog("example/app", "Secret shop/x")

@@ -1,6 +1,7 @@
 //! The values that are kept, and what is asked of them: the same wherever the store is.
 
 use jiff::Timestamp;
+use landfall_core::artifact::{Digest, Tag};
 use landfall_core::event::Event;
 use landfall_core::journal::{Attempt, Content, DedupeKey, EntryId, Verdict, Work};
 use landfall_core::matcher::Explanation;
@@ -174,6 +175,17 @@ pub struct Settlement {
     pub resource: Option<ResourceWrite>,
     /// The state that each entry's work had, the state that it has now, and the attempt.
     pub work: Vec<(EntryId, Work, Work, AttemptRecord)>,
+}
+
+/// What a complete listing of a repository has left.
+#[derive(Clone, Debug)]
+pub struct Listing {
+    /// The tags that there are, and no others.
+    pub tags: Vec<Tag>,
+    /// What no tag points at any more, as far as whoever listed it knows.
+    pub unnamed: Vec<Digest>,
+    /// When it began.
+    pub began: Timestamp,
 }
 
 /// What waits in the journal.

@@ -3,11 +3,10 @@
 
 use std::sync::{Arc, PoisonError};
 
-use jiff::Timestamp;
 use landfall_core::artifact::{Digest, Tag};
 use landfall_core::discovery::{Catalog, Observation, Seen};
 
-use super::super::StoreError;
+use super::super::{Listing, StoreError};
 use super::Store;
 use super::link::{Failure, Link};
 use super::rows::{clean, json, parsed, time};
@@ -52,17 +51,14 @@ impl Store {
         link.end(written)
     }
 
-    /// Notes a complete listing that left the repository with exactly these tags, as far as whoever listed it knows.
-    pub async fn note_listing(
-        &self,
-        repository: &str,
-        access: &str,
-        tags: Vec<Tag>,
-        began: Timestamp,
-    ) -> Result<(), StoreError> {
+    /// Notes a complete listing, as far as whoever listed it knows, and forgets what no tag points at since.
+    pub async fn note_listing(&self, repository: &str, access: &str, listing: Listing) -> Result<(), StoreError> {
         let mut link = self.link().await?;
         let written = match self.id_of(&mut link, repository, access).await {
-            Ok(id) => note_listing(&mut link, id, &tags, began).await,
+            Ok(id) => match note_listing(&mut link, id, &listing).await {
+                Ok(()) => forget(&mut link, id, &listing.unnamed).await,
+                Err(failure) => Err(failure),
+            },
             Err(failure) => Err(failure),
         };
         link.end(written)
@@ -139,7 +135,7 @@ async fn note_content(link: &mut Link, id: i64, digest: &Digest, content: &Seen)
 }
 
 /// A listing that began before the last one says nothing; and of what was seen since it began, it says nothing either.
-async fn note_listing(link: &mut Link, id: i64, tags: &[Tag], began: Timestamp) -> Result<(), Failure> {
+async fn note_listing(link: &mut Link, id: i64, Listing { tags, began, .. }: &Listing) -> Result<(), Failure> {
     let tags: Vec<&str> = tags.iter().map(Tag::as_str).collect();
     let sql = "WITH later AS (UPDATE repositories SET listed = $3
                               WHERE id = $1 AND (listed IS NULL OR listed <= $3) RETURNING id),
@@ -149,5 +145,17 @@ async fn note_listing(link: &mut Link, id: i64, tags: &[Tag], began: Timestamp) 
                              AND NOT EXISTS (SELECT 1 FROM listed WHERE listed.tag = tags.tag))
                INSERT INTO tags (repository, tag) SELECT later.id, listed.tag FROM later, listed ON CONFLICT DO NOTHING";
     link.execute(sql, &[&id, &tags, &began.as_millisecond()]).await?;
+    Ok(())
+}
+
+/// Forgets what these digests hold, unless a tag points at them that another process has seen.
+async fn forget(link: &mut Link, id: i64, unnamed: &[Digest]) -> Result<(), Failure> {
+    if unnamed.is_empty() {
+        return Ok(());
+    }
+    let unnamed: Vec<&str> = unnamed.iter().map(Digest::as_str).collect();
+    let sql = "DELETE FROM contents WHERE repository = $1 AND digest = ANY($2)
+               AND NOT EXISTS (SELECT 1 FROM tags WHERE tags.repository = $1 AND tags.digest = contents.digest)";
+    link.execute(sql, &[&id, &unnamed]).await?;
     Ok(())
 }

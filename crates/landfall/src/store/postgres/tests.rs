@@ -7,7 +7,7 @@ use landfall_core::resource::ResourceKey;
 use landfall_harness::Postgres;
 
 use super::super::tests::{WINDOW, accepted, api, api_resource, at, claimed, delivery, planned, settled};
-use super::super::{Claimed, Recorded, ResourceRecord, ResourceWrite, Settled, Settlement, Store};
+use super::super::{Claimed, Listing, Recorded, ResourceRecord, ResourceWrite, Settled, Settlement, Store};
 use super::*;
 
 /// How long anything may take before a story is over.
@@ -199,13 +199,17 @@ async fn what_was_seen_later_stays_whoever_writes_last() {
             seen,
         ))
     };
-    let listing = |names: &[&str]| names.iter().map(|name| tag(name)).collect::<Vec<_>>();
+    let listing = |names: &[&str], second| Listing {
+        tags: names.iter().map(|name| tag(name)).collect(),
+        unnamed: Vec::new(),
+        began: at(second),
+    };
     a.store.note_tag("app", "x", &tag("1"), look("a", 5)).await.unwrap();
     b.store.note_tag("app", "x", &tag("1"), look("b", 4)).await.unwrap();
     // A listing that began before the look does not know of the tag.
-    b.store.note_listing("app", "x", listing(&["2"]), at(3)).await.unwrap();
+    b.store.note_listing("app", "x", listing(&["2"], 3)).await.unwrap();
     // And one that began before that one knows of nothing.
-    a.store.note_listing("app", "x", listing(&["3"]), at(2)).await.unwrap();
+    a.store.note_listing("app", "x", listing(&["3"], 2)).await.unwrap();
     let catalog = a.store.catalog("app", "x").await.unwrap();
     let seen: Vec<_> = catalog
         .tags

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use landfall_core::artifact::{Digest, Tag};
 use landfall_core::discovery::{Catalog, Observation, Seen};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use super::super::Listing;
 use super::rows::{json, parsed, time};
 use super::{Store, StoreError};
 
@@ -66,14 +66,8 @@ impl Store {
         .await
     }
 
-    /// Notes a complete listing that left the repository with exactly these tags.
-    pub async fn note_listing(
-        &self,
-        repository: &str,
-        access: &str,
-        tags: Vec<Tag>,
-        began: Timestamp,
-    ) -> Result<(), StoreError> {
+    /// Notes a complete listing, and forgets what no tag points at since.
+    pub async fn note_listing(&self, repository: &str, access: &str, listing: Listing) -> Result<(), StoreError> {
         let (repository, access) = (repository.to_owned(), access.to_owned());
         self.write(move |writing| {
             let connection = writing.connection;
@@ -82,7 +76,7 @@ impl Store {
                 "CREATE TEMP TABLE IF NOT EXISTS listed (tag TEXT PRIMARY KEY) WITHOUT ROWID;
                                       DELETE FROM listed;",
             )?;
-            for tag in &tags {
+            for tag in &listing.tags {
                 connection
                     .prepare_cached("INSERT OR IGNORE INTO listed (tag) VALUES (?1)")?
                     .execute([tag.as_str()])?;
@@ -97,9 +91,9 @@ impl Store {
             )?;
             connection.execute(
                 "UPDATE repositories SET listed = ?2 WHERE id = ?1",
-                params![id, began.as_millisecond()],
+                params![id, listing.began.as_millisecond()],
             )?;
-            Ok(())
+            forget(connection, id, &listing.unnamed)
         })
         .await
     }
@@ -151,6 +145,21 @@ fn id_of(connection: &Connection, repository: &str, access: &str) -> rusqlite::R
     connection
         .prepare_cached("SELECT id FROM repositories WHERE repository = ?1 AND access = ?2")?
         .query_row([repository, access], |row| row.get(0))
+}
+
+/// Forgets what these digests hold, unless a tag points at them that whoever listed does not know of.
+fn forget(connection: &Connection, id: i64, unnamed: &[Digest]) -> rusqlite::Result<()> {
+    if unnamed.is_empty() {
+        return Ok(());
+    }
+    let unnamed: Vec<&str> = unnamed.iter().map(Digest::as_str).collect();
+    connection
+        .prepare_cached(
+            "DELETE FROM contents WHERE repository = ?1 AND digest IN (SELECT value FROM json_each(?2))
+             AND digest NOT IN (SELECT digest FROM tags WHERE repository = ?1 AND digest IS NOT NULL)",
+        )?
+        .execute(params![id, json(&unnamed)])
+        .map(drop)
 }
 
 fn put_content(connection: &Connection, id: i64, digest: &Digest, content: &Seen) -> rusqlite::Result<()> {
