@@ -49,7 +49,7 @@ pub struct ArtifactPushed {
 }
 
 /// What was pushed, as far as a media type tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum ArtifactKind {
     /// A container image or an index of some.

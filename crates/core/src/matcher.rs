@@ -255,6 +255,39 @@ impl Explanation {
     }
 }
 
+/// The groups of the repositories that events were about, and which of them want any of the events.
+#[derive(Default)]
+struct Asked<'a>(Vec<(&'a [Group], Vec<bool>)>);
+
+impl<'a> Asked<'a> {
+    fn ask(&mut self, groups: &'a [Group], event: &Event) {
+        let known = self.0.iter().position(|(known, _)| std::ptr::eq(*known, groups));
+        let place = known.unwrap_or_else(|| {
+            self.0.push((groups, vec![false; groups.len()]));
+            self.0.len() - 1
+        });
+        for (group, wants) in groups.iter().zip(&mut self.0[place].1) {
+            *wants = *wants || group.filters.iter().any(|filter| filter.verdict(event).is_ok());
+        }
+    }
+
+    /// How many targets want any of the events, each counted once: it may know a repository by several names, or several repositories.
+    fn wanted(&self) -> usize {
+        let wanting = self.0.iter().flat_map(|(groups, wants)| groups.iter().zip(wants));
+        let wanting = wanting.filter(|(_, wants)| **wants).map(|(group, _)| group);
+        match self.0.len() {
+            // Each target is in one group of a repository.
+            1 => wanting.map(|group| group.targets.len()).sum(),
+            _ => wanting.flat_map(|group| &group.targets).collect::<HashSet<_>>().len(),
+        }
+    }
+
+    fn subscriptions(&self) -> usize {
+        let groups = self.0.iter().flat_map(|(groups, _)| *groups);
+        groups.map(|group| group.filters.len() * group.targets.len()).sum()
+    }
+}
+
 impl Index {
     /// An index of the given targets and their subscriptions.
     pub fn of<'a>(targets: impl IntoIterator<Item = (&'a Target, &'a [SubscriptionSpec])>) -> Self {
@@ -267,43 +300,37 @@ impl Index {
 
     /// How many targets within `reach` want the event.
     pub fn count(&self, event: &Event, reach: &Reach) -> usize {
-        self.interest(event, reach).wanted
+        self.interest([event], reach).wanted
     }
 
-    /// How many targets within `reach` want the event, and how many subscriptions may. It takes time by the number of different
-    /// wishes, and this is all that a request waits for.
-    pub fn interest(&self, event: &Event, reach: &Reach) -> Interest {
-        match event {
-            Event::PullRequestClosed { url } => {
-                let wanted = self.waiting.targets(url, reach).count();
-                return Interest {
-                    wanted,
-                    subscriptions: wanted,
-                };
+    /// How many targets within `reach` want any of a delivery's events, each counted once, and how many subscriptions may. Of one
+    /// repository it takes time by the number of different wishes, and this is all that a request waits for.
+    pub fn interest<'a>(&self, events: impl IntoIterator<Item = &'a Event>, reach: &Reach) -> Interest {
+        let mut interest = Interest::default();
+        let mut asked = Asked::default();
+        for event in events {
+            match event {
+                Event::PullRequestClosed { url } => {
+                    let wanted = self.waiting.targets(url, reach).count();
+                    interest.wanted += wanted;
+                    interest.subscriptions += wanted;
+                }
+                Event::RefreshRequested(request) => {
+                    let wanted = self.selectable.count(request, reach);
+                    interest.wanted += wanted;
+                    // That nobody is asked for is worth an explanation.
+                    interest.subscriptions += wanted.max(1);
+                }
+                Event::ArtifactPushed(_) | Event::GitRefPushed(_) => {
+                    for (_, groups) in self.groups(event, reach) {
+                        asked.ask(groups, event);
+                    }
+                }
             }
-            Event::RefreshRequested(request) => {
-                let wanted = self.selectable.count(request, reach);
-                // That nobody is asked for is worth an explanation.
-                return Interest {
-                    wanted,
-                    subscriptions: wanted.max(1),
-                };
-            }
-            Event::ArtifactPushed(_) | Event::GitRefPushed(_) => {}
         }
-        let named = self.groups(event, reach);
-        let groups = || named.iter().flat_map(|(_, groups)| *groups);
-        let wants = |group: &&Group| group.filters.iter().any(|filter| filter.verdict(event).is_ok());
-        let wanting = groups().filter(wants);
-        let wanted = match named.len() {
-            0 | 1 => wanting.map(|group| group.targets.len()).sum(),
-            // One target may know the repository by several of its names.
-            _ => wanting.flat_map(|group| &group.targets).collect::<HashSet<_>>().len(),
-        };
-        Interest {
-            wanted,
-            subscriptions: groups().map(|group| group.filters.len() * group.targets.len()).sum(),
-        }
+        interest.wanted += asked.wanted();
+        interest.subscriptions += asked.subscriptions();
+        interest
     }
 
     /// The targets within `reach` that a request of a generic receiver chooses, each once.

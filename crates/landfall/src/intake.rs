@@ -96,13 +96,16 @@ impl Intake {
         };
         let Recording {
             contents,
+            set_aside,
             matched,
             targets,
         } = recording;
         let early = early::Early::of(matched, &delivery, &reach);
-        let accepted = self
-            .keep(self.new_entry(delivery, reach, peer, contents), targets)
-            .await;
+        let entry = NewEntry {
+            set_aside,
+            ..self.new_entry(delivery, reach, peer, contents)
+        };
+        let accepted = self.keep(entry, targets).await;
         match (accepted, read) {
             (Ok(Acceptance::New(id) | Acceptance::Duplicate { id, .. } | Acceptance::Recorded(id)), Err(problem)) => {
                 let problem = problem.clone();
@@ -157,14 +160,15 @@ impl Intake {
         let interest = (live.known == Known::Everything).then(|| interest(&live.index, contents, reach));
         let unique = (delivery.sender() == Sender::Generic).then(generic::never_the_same);
         let content = unique.as_deref().unwrap_or(delivery.body());
-        let report = |(position, report): (usize, &Report)| NewReport {
-            key: DedupeKey::of(delivery.receiver(), report, content, position),
+        let keys = DedupeKey::of(delivery.receiver(), delivery.registry(), &contents.reports, content);
+        let report = |(key, report): (DedupeKey, &Report)| NewReport {
+            key,
             event: report.event.clone(),
         };
-        let mut reports: Vec<NewReport> = contents.reports.iter().enumerate().map(report).collect();
+        let mut reports: Vec<NewReport> = keys.into_iter().zip(&contents.reports).map(report).collect();
         let mut targets = Vec::new();
         let subscriptions = interest.map(|interest| interest.subscriptions);
-        let contents = match (subscriptions, reports.pop_if(|_| contents.reports.len() == 1)) {
+        let recorded = match (subscriptions, reports.pop_if(|_| contents.reports.len() == 1)) {
             (Some(0), only) => Recorded::Unsubscribed(reports.into_iter().chain(only).collect()),
             (Some(1..=AT_ONCE), Some(only)) if self.pace_of(delivery).is_none() && !self.store.is_shared() => {
                 let found = found(&live.index, &only.event, reach);
@@ -174,7 +178,8 @@ impl Intake {
             (_, only) => Recorded::Events(reports.into_iter().chain(only).collect()),
         };
         Recording {
-            contents,
+            contents: recorded,
+            set_aside: contents.set_aside.join("; "),
             matched: interest.map(|interest| interest.wanted),
             targets,
         }
@@ -214,6 +219,7 @@ impl Intake {
             contents,
             secret,
             pace,
+            set_aside: String::new(),
         }
     }
 }
@@ -221,6 +227,8 @@ impl Intake {
 /// What the journal is to hold of a delivery, and what is to follow.
 struct Recording {
     contents: Recorded,
+    /// Why parts of it are of no interest beside its events.
+    set_aside: String,
     /// How many targets want it; absent where that is not known yet.
     matched: Option<usize>,
     /// Those whose work is written with it.
@@ -232,21 +240,16 @@ impl Recording {
     fn nothing(contents: Recorded) -> Self {
         Self {
             contents,
+            set_aside: String::new(),
             matched: Some(0),
             targets: Vec::new(),
         }
     }
 }
 
-/// How many want the events, and may.
+/// How many want any of the events, and may.
 fn interest(index: &Index, contents: &Contents, reach: &Reach) -> Interest {
-    let mut all = Interest::default();
-    for report in &contents.reports {
-        let more = index.interest(&report.event, reach);
-        all.wanted += more.wanted;
-        all.subscriptions += more.subscriptions;
-    }
-    all
+    index.interest(contents.reports.iter().map(|report| &report.event), reach)
 }
 
 /// What matching one event finds.
@@ -260,6 +263,9 @@ fn found(index: &Index, event: &Event, reach: &Reach) -> Found {
 fn tell(id: EntryId, peer: SocketAddr, matched: Option<usize>, contents: &Contents) {
     if matched == Some(0) && !tracing::enabled!(tracing::Level::DEBUG) {
         return;
+    }
+    for reason in &contents.set_aside {
+        tracing::debug!(delivery = %id, reason, "a part of it is of no interest");
     }
     for report in &contents.reports {
         let tag = report.event.subject();

@@ -186,36 +186,74 @@ pub enum Lasting {
 }
 
 impl DedupeKey {
-    /// The key of one event of a delivery to `receiver`. `position` tells the events of one body apart.
-    pub fn of(receiver: &ReceiverName, report: &Report, body: &[u8], position: usize) -> Self {
-        // Every delivery is digested whole, on processors without instructions for SHA-256 as well.
-        let mut hash = blake3::Hasher::new();
-        hash.update(receiver.0.as_bytes());
-        let lasts = match &report.sender_id {
-            Some(id) => {
-                hash.update(b"\0id\0");
-                hash.update(id.as_bytes());
-                Lasting::Always
+    /// The keys of a delivery's events, in their order. It came to `receiver`, whose URL names `registry`, if it names any: what a
+    /// delivery says depends on both.
+    pub fn of(receiver: &ReceiverName, registry: Option<&str>, reports: &[Report], body: &[u8]) -> Vec<Self> {
+        // Every delivery is digested whole, on processors without instructions for SHA-256 as well; and once, however many events
+        // it has.
+        let content = std::cell::LazyCell::new(|| blake3::hash(body));
+        let key = |(position, report): (usize, &Report)| {
+            let mut hash = blake3::Hasher::new();
+            hash.update(receiver.0.as_bytes());
+            if let Some(registry) = registry {
+                hash.update(b"\0registry\0");
+                hash.update(registry.as_bytes());
             }
-            None => {
-                hash.update(b"\0content\0");
-                hash.update(&position.to_be_bytes());
-                hash.update(body);
-                Lasting::Window
-            }
+            let lasts = match &report.sender_id {
+                Some(id) => {
+                    hash.update(b"\0id\0");
+                    hash.update(id.as_bytes());
+                    Lasting::Always
+                }
+                // Events of one body differ by their places.
+                None => {
+                    hash.update(b"\0content\0");
+                    hash.update(&position.to_be_bytes());
+                    hash.update(content.as_bytes());
+                    Lasting::Window
+                }
+            };
+            let mut digest = [0; 16];
+            hash.finalize_xof().fill(&mut digest);
+            Self { digest, lasts }
         };
-        let mut digest = [0; 16];
-        hash.finalize_xof().fill(&mut digest);
-        Self { digest, lasts }
+        reports.iter().enumerate().map(key).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Event;
 
     fn at(millis: i64) -> Timestamp {
         Timestamp::from_millisecond(millis).unwrap()
+    }
+
+    #[test]
+    fn what_a_delivery_says_depends_on_its_receiver_and_on_the_registry_in_its_url() {
+        let report = |id: Option<&str>| Report {
+            sender_id: id.map(str::to_owned),
+            event: Event::PullRequestClosed { url: String::new() },
+        };
+        let [quay, hub] = ["quay", "hub"].map(|name| ReceiverName(name.to_owned()));
+        let reports = [report(None), report(None), report(Some("a"))];
+        let mut keys = Vec::new();
+        for (receiver, registry, body) in [
+            (&quay, None, "x"),
+            (&quay, None, "y"),
+            (&quay, Some("r"), "x"),
+            (&quay, Some("s"), "x"),
+            (&hub, None, "x"),
+        ] {
+            let of_delivery = DedupeKey::of(receiver, registry, &reports, body.as_bytes());
+            assert_eq!(of_delivery, DedupeKey::of(receiver, registry, &reports, body.as_bytes()));
+            keys.extend(of_delivery.into_iter().map(|key| key.digest));
+        }
+        keys.sort_unstable();
+        keys.dedup();
+        // Of the two bodies that came to one place, the id is the same.
+        assert_eq!(keys.len(), 5 * 3 - 1);
     }
 
     #[test]

@@ -8,8 +8,8 @@ use super::{EntryId, Verdict};
 /// What was read from a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Content<'a> {
-    /// Events.
-    Events,
+    /// Events, and why other parts of it are of no interest; empty where there are none.
+    Events(&'a str),
     /// Nothing of interest, and why.
     Ignored(&'a str),
     /// It was refused, and why.
@@ -49,14 +49,15 @@ impl<'a> Reception<'a> {
         let (verdict, reason) = match (content, known) {
             (Content::Ignored(reason), _) => (Verdict::Ignored, Cow::Borrowed(reason)),
             (Content::Malformed(reason), _) => (Verdict::Malformed, Cow::Borrowed(reason)),
-            (Content::Events, Some(of)) if is_all_known => {
+            (Content::Events(_), Some(of)) if is_all_known => {
                 (Verdict::Duplicate, Cow::Owned(format!("a repetition of {of}")))
             }
-            (Content::Events, Some(of)) => {
-                let reason = format!("some of its events are a repetition of {of}");
+            (Content::Events(aside), Some(of)) => {
+                let separator = if aside.is_empty() { "" } else { "; " };
+                let reason = format!("some of its events are a repetition of {of}{separator}{aside}");
                 (Verdict::Accepted, Cow::Owned(reason))
             }
-            (Content::Events, None) => (Verdict::Accepted, Cow::Borrowed("")),
+            (Content::Events(aside), None) => (Verdict::Accepted, Cow::Borrowed(aside)),
         };
         Self {
             verdict,
@@ -84,11 +85,34 @@ mod tests {
         let [id, of] = [9, 7].map(EntryId::from_i64);
         let repeated = format!("a repetition of {of}");
         let partly = format!("some of its events are {repeated}");
+        let both = format!("{partly}; no tag");
         for (content, known, is_all_known, verdict, reason, acceptance) in [
-            (Content::Events, None, true, Verdict::Accepted, "", Acceptance::New(id)),
-            (Content::Events, None, false, Verdict::Accepted, "", Acceptance::New(id)),
             (
-                Content::Events,
+                Content::Events(""),
+                None,
+                true,
+                Verdict::Accepted,
+                "",
+                Acceptance::New(id),
+            ),
+            (
+                Content::Events("no tag"),
+                None,
+                false,
+                Verdict::Accepted,
+                "no tag",
+                Acceptance::New(id),
+            ),
+            (
+                Content::Events("no tag"),
+                Some(of),
+                false,
+                Verdict::Accepted,
+                both.as_str(),
+                Acceptance::New(id),
+            ),
+            (
+                Content::Events(""),
                 Some(of),
                 false,
                 Verdict::Accepted,
@@ -96,7 +120,7 @@ mod tests {
                 Acceptance::New(id),
             ),
             (
-                Content::Events,
+                Content::Events(""),
                 Some(of),
                 true,
                 Verdict::Duplicate,

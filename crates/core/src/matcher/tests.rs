@@ -764,7 +764,7 @@ fn promotions_wait_for_pull_requests() {
             ..line(&format!("pull request {closed}"), Ok("a step waits for it"), &[])
         };
         assert_eq!(
-            index.interest(&event, &reach).subscriptions > 0,
+            index.interest([&event], &reach).subscriptions > 0,
             !expected.is_empty(),
             "{closed} {reach:?}"
         );
@@ -819,6 +819,11 @@ proptest! {
             pushed("ghcr.io/shop/api", kind, tag),
             pushed_refs("https://github.com/shop/api", &["refs/heads/main"], &["1/a"]),
         ];
+        // A target that wants several events of a delivery is one.
+        let explanations = events.each_ref().map(|event| index.explain(event, &Reach::Everywhere));
+        let wanted: BTreeSet<&Target> = explanations.iter().flat_map(Explanation::wanted_by).collect();
+        let twice = events.iter().chain(&events);
+        prop_assert_eq!(index.interest(twice, &Reach::Everywhere).wanted, wanted.len());
         for event in &events {
             let mut in_projects = 0;
             for reach in [project("shop"), project("bank"), project("zoo"), Reach::Everywhere] {

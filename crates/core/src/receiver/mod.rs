@@ -6,6 +6,7 @@ mod azure;
 mod azure_devops;
 mod bitbucket;
 mod cloudevents;
+mod condense;
 mod distribution;
 mod dockerhub;
 mod ecr;
@@ -190,6 +191,9 @@ pub struct Contents {
     pub set_aside: Vec<String>,
 }
 
+/// So many reasons are told; whoever reads them has seen by then what kind of delivery it is.
+const REASONS: usize = 20;
+
 /// One event as a delivery reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -209,7 +213,11 @@ impl Contents {
     }
 
     fn set_aside(&mut self, reason: impl Into<String>) {
-        let reason = reason.into();
+        const MORE: &str = "and more";
+        let reason = match self.set_aside.len() {
+            ..REASONS => reason.into(),
+            _ => MORE.to_owned(),
+        };
         if !self.set_aside.contains(&reason) {
             self.set_aside.push(reason);
         }
@@ -246,6 +254,10 @@ const PING: &str = "ping event received, webhook is configured correctly";
 
 /// Reads what a delivery says.
 pub fn read(delivery: &Delivery) -> Result<Contents, Malformed> {
+    condense::condense(read_all(delivery)?)
+}
+
+fn read_all(delivery: &Delivery) -> Result<Contents, Malformed> {
     match delivery.sender() {
         Sender::DockerHub => dockerhub::read(delivery),
         Sender::Distribution => distribution::read(delivery),

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::types::{DeliveryDetail, DeliverySummary, Replayed};
 use super::{Admin, Refusal};
 use crate::clock::now;
-use crate::store::EntryFilter;
+use crate::store::{EntryFilter, Replay};
 
 /// Which deliveries to list.
 #[derive(Deserialize)]
@@ -62,11 +62,22 @@ pub(super) async fn replay(State(admin): State<Admin>, Path(id): Path<String>) -
         return Err(unknown(id));
     }
     let now = now();
-    let targets = store.replay(id, now).await?;
+    let (targets, matched_again) = match store.replay(id, now).await? {
+        Replay::Work(targets) => (targets, false),
+        Replay::Matching => (Vec::new(), true),
+        Replay::Nothing => (Vec::new(), false),
+    };
     for target in &targets {
         admin.pipeline.wish(target, Extent::Hinted, now);
     }
-    Ok(Json(Replayed { id, targets }))
+    if matched_again {
+        admin.pipeline.arrived(&[]);
+    }
+    Ok(Json(Replayed {
+        id,
+        targets,
+        matched_again,
+    }))
 }
 
 fn parse(id: &str) -> Result<EntryId, Refusal> {

@@ -42,6 +42,9 @@ pub struct Replayed {
     pub id: EntryId,
     /// The targets whose work begins anew.
     pub targets: Vec<Target>,
+    /// Nobody wanted it, so it is matched again.
+    #[serde(default)]
+    pub matched_again: bool,
 }
 
 /// Something in the manifests that is not as it should be.

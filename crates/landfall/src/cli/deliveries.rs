@@ -165,8 +165,17 @@ async fn replay(args: OneArgs) -> anyhow::Result<()> {
     if args.output != Format::Table {
         return print_json(&replayed);
     }
+    if replayed.matched_again {
+        let id = replayed.id;
+        return print(&format!(
+            "nobody wanted delivery {id}; it is matched again, and `landfall deliveries explain {id}` tells the outcome\n"
+        ));
+    }
     if replayed.targets.is_empty() {
-        return print(&format!("delivery {} has no targets; nothing to do\n", replayed.id));
+        return print(&format!(
+            "nothing follows from delivery {}; nothing to do\n",
+            replayed.id
+        ));
     }
     let targets: Vec<String> = replayed.targets.iter().map(ToString::to_string).collect();
     print(&format!(

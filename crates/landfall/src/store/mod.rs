@@ -23,8 +23,8 @@ use landfall_core::target::Target;
 pub use landfall_core::journal::Acceptance;
 pub use postgres::DatabaseUrl;
 pub use values::{
-    AttemptRecord, Entry, EntryFilter, Found, Listing, Matched, NewEntry, NewReport, Queue, Recorded, ResourceRecord,
-    ResourceWrite, Settlement, Unmatched, WaitingWork, WholeEntry, WorkRecord,
+    AttemptRecord, Entry, EntryFilter, Found, Listing, Matched, NewEntry, NewReport, Queue, Recorded, Replay,
+    ResourceRecord, ResourceWrite, Settlement, Unmatched, WaitingWork, WholeEntry, WorkRecord,
 };
 
 /// The store could not do what was asked. It may be able to in a moment. Nothing that was written is relied on, though it may
@@ -286,9 +286,9 @@ impl Store {
         }
     }
 
-    /// Takes an entry's work up again: what was given up or, if nothing was, all of it. Returns the targets; empty when
-    /// the entry has none.
-    pub async fn replay(&self, entry: EntryId, now: Timestamp) -> Result<Vec<Target>, StoreError> {
+    /// Takes an entry's work up again: what was given up or, if nothing was, all of it. One that nobody wanted is to be matched
+    /// again: who subscribes may be another by now.
+    pub async fn replay(&self, entry: EntryId, now: Timestamp) -> Result<Replay, StoreError> {
         ask!(self, replay(entry, now))
     }
 

@@ -93,7 +93,7 @@ pub(super) fn delivery(received: Timestamp, sender_id: Option<&str>, tag: &str) 
         event: event(tag),
     };
     let receiver = ReceiverName("type docker.io".to_owned());
-    let key = DedupeKey::of(&receiver, &report, tag.as_bytes(), 0);
+    let key = DedupeKey::of(&receiver, None, std::slice::from_ref(&report), tag.as_bytes())[0];
     NewEntry {
         received,
         sender: "dockerhub",
@@ -108,6 +108,7 @@ pub(super) fn delivery(received: Timestamp, sender_id: Option<&str>, tag: &str) 
         }]),
         secret: None,
         pace: None,
+        set_aside: String::new(),
     }
 }
 
@@ -271,6 +272,43 @@ async fn a_repetition_of_what_was_given_up_is_tried_again() {
 }
 
 #[tokio::test]
+async fn a_replay_of_what_nobody_wanted_has_it_matched_again() {
+    for place in Place::all() {
+        let store = place.open().await;
+        let entry = NewEntry {
+            set_aside: "a deleted tag".to_owned(),
+            ..delivery(at(0), Some("a"), "1.0.0")
+        };
+        let accepted = store.accept(entry, WINDOW, || ()).await.unwrap();
+        let Acceptance::New(id) = accepted else {
+            panic!("{accepted:?}")
+        };
+        let nobody = Matched {
+            id,
+            explanations: vec![Explanation::default()],
+            work: Vec::new(),
+        };
+        store.plan(vec![nobody], at(1), |_: &Target| ()).await.unwrap();
+        assert!(store.unmatched(9, at(9)).await.unwrap().is_empty());
+        assert_eq!(store.replay(id, at(2)).await.unwrap(), Replay::Matching);
+        let unmatched = store.unmatched(9, at(9)).await.unwrap();
+        assert_eq!(unmatched.iter().map(|entry| entry.id).collect::<Vec<_>>(), [id]);
+        let whole = store.entry(id).await.unwrap().unwrap();
+        assert_eq!((whole.entry.reason.as_str(), whole.entry.matched), ("a deleted tag", None));
+        planned(&store, id, at(3)).await;
+        assert_eq!(store.replay(id, at(4)).await.unwrap(), Replay::Work(vec![api()]));
+        let ping = NewEntry {
+            contents: Recorded::Ignored("a ping".to_owned()),
+            ..delivery(at(5), None, "1.0.0")
+        };
+        let Acceptance::Recorded(ping) = store.accept(ping, WINDOW, || ()).await.unwrap() else {
+            panic!("a ping is followed up")
+        };
+        assert_eq!(store.replay(ping, at(6)).await.unwrap(), Replay::Nothing);
+    }
+}
+
+#[tokio::test]
 async fn a_replay_takes_dead_work_up_again_and_a_late_answer_does_not_undo_it() {
     for place in Place::all() {
         let store = place.open().await;
@@ -279,7 +317,7 @@ async fn a_replay_takes_dead_work_up_again_and_a_late_answer_does_not_undo_it() 
         let dead = settled(&store, Outcome::Setback(Setback::Hopeless("no".into())), at(1)).await;
         let listed = store.entries(EntryFilter { dead: true, limit: 9 }).await.unwrap();
         assert_eq!(listed.iter().map(|(entry, _)| entry.id).collect::<Vec<_>>(), [id]);
-        assert_eq!(store.replay(id, at(2)).await.unwrap(), [api()]);
+        assert_eq!(store.replay(id, at(2)).await.unwrap(), Replay::Work(vec![api()]));
         let waiting = store.waiting(&api()).await.unwrap().remove(0);
         assert_eq!(waiting.work, dead.clone().replayed(at(2)));
         // Somebody who still holds the old state settles it: the state has moved on, so nothing happens.

@@ -27,6 +27,19 @@ pub struct NewEntry {
     pub secret: Option<SecretAge>,
     /// How fast entries like this one may be followed up; absent where nothing limits that.
     pub pace: Option<Pace>,
+    /// Why parts of it are of no interest beside its events; empty where there are none.
+    pub set_aside: String,
+}
+
+impl NewEntry {
+    /// What it is to the journal.
+    pub fn content(&self) -> Content<'_> {
+        match &self.contents {
+            Recorded::Events(_) | Recorded::Matched(..) | Recorded::Unsubscribed(_) => Content::Events(&self.set_aside),
+            Recorded::Ignored(reason) => Content::Ignored(reason),
+            Recorded::Malformed(reason) => Content::Malformed(reason),
+        }
+    }
 }
 
 /// What was read from a delivery.
@@ -41,17 +54,6 @@ pub enum Recorded {
     Ignored(String),
     /// It was refused, and why.
     Malformed(String),
-}
-
-impl Recorded {
-    /// What it is to the journal.
-    pub fn content(&self) -> Content<'_> {
-        match self {
-            Self::Events(_) | Self::Matched(..) | Self::Unsubscribed(_) => Content::Events,
-            Self::Ignored(reason) => Content::Ignored(reason),
-            Self::Malformed(reason) => Content::Malformed(reason),
-        }
-    }
 }
 
 /// What matching an entry's events found.
@@ -175,6 +177,17 @@ pub struct Settlement {
     pub resource: Option<ResourceWrite>,
     /// The state that each entry's work had, the state that it has now, and the attempt.
     pub work: Vec<(EntryId, Work, Work, AttemptRecord)>,
+}
+
+/// What is taken up again of an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// Its work for these targets.
+    Work(Vec<Target>),
+    /// Nobody wanted it, so it is matched again.
+    Matching,
+    /// Nothing: nothing follows from it.
+    Nothing,
 }
 
 /// What a complete listing of a repository has left.

@@ -63,8 +63,8 @@ pub(super) struct Ledger {
 /// The keys of a message's events, in their order.
 pub(super) fn keys(message: &Message) -> Vec<DedupeKey> {
     let receiver = ReceiverName(format!("{:?}", message.reach));
-    let key = |(position, push): (usize, &Push)| DedupeKey::of(&receiver, &push.report, &message.body, position);
-    message.pushes.iter().enumerate().map(key).collect()
+    let reports: Vec<_> = message.pushes.iter().map(|push| push.report.clone()).collect();
+    DedupeKey::of(&receiver, None, &reports, &message.body)
 }
 
 impl Ledger {

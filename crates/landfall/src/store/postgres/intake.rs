@@ -223,7 +223,7 @@ impl<'a> Columns<'a> {
                 None => fresh.push(report),
             }
         }
-        let reception = Reception::of(entry.contents.content(), known, fresh.is_empty());
+        let reception = Reception::of(entry.content(), known, fresh.is_empty());
         let id = ids.next(entry.received);
         for report in &fresh {
             let brought = Brought {

@@ -7,7 +7,7 @@ use landfall_core::journal::{EntryId, Work};
 use landfall_core::refresh::Hint;
 use landfall_core::target::Target;
 
-use super::super::{AttemptRecord, StoreError, WaitingWork, WorkRecord};
+use super::super::{AttemptRecord, Replay, StoreError, WaitingWork, WorkRecord};
 use super::Store;
 use super::link::{Failure, Link};
 use super::rows::{clean, json, parsed, time};
@@ -34,9 +34,9 @@ impl Store {
         link.end(read)
     }
 
-    /// Takes an entry's work up again: what was given up or, if nothing was, all of it. Returns the targets; empty when
-    /// the entry has none.
-    pub async fn replay(&self, entry: EntryId, now: Timestamp) -> Result<Vec<Target>, StoreError> {
+    /// Takes an entry's work up again: what was given up or, if nothing was, all of it. One that nobody wanted is to be matched
+    /// again: who subscribes may be another by now.
+    pub async fn replay(&self, entry: EntryId, now: Timestamp) -> Result<Replay, StoreError> {
         let mut link = self.link().await?;
         let written = replay(&mut link, entry, now).await;
         link.end(written)
@@ -87,7 +87,7 @@ async fn work_of(link: &mut Link, entry: EntryId) -> Result<Vec<WorkRecord>, Fai
         .collect()
 }
 
-async fn replay(link: &mut Link, entry: EntryId, now: Timestamp) -> Result<Vec<Target>, Failure> {
+async fn replay(link: &mut Link, entry: EntryId, now: Timestamp) -> Result<Replay, Failure> {
     link.begin().await?;
     let sql = "SELECT target, state, summary = 'dead' FROM work WHERE entry = $1 ORDER BY target FOR UPDATE";
     let rows = link.query(sql, &[&entry.as_i64()]).await?;
@@ -103,8 +103,18 @@ async fn replay(link: &mut Link, entry: EntryId, now: Timestamp) -> Result<Vec<T
             replayed.push(target);
         }
     }
+    let replay = match replayed.is_empty() {
+        false => Replay::Work(replayed),
+        true => {
+            let sql = "UPDATE entries SET matched = NULL, explanation = NULL, slot = 0 WHERE id = $1 AND verdict = 'accepted'";
+            match link.execute(sql, &[&entry.as_i64()]).await? {
+                0 => Replay::Nothing,
+                _ => Replay::Matching,
+            }
+        }
+    };
     link.commit().await?;
-    Ok(replayed)
+    Ok(replay)
 }
 
 /// How many targets of entries are in which state.

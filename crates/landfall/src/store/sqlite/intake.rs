@@ -62,6 +62,18 @@ struct NewRow {
     /// Each event with its JSON.
     reports: Vec<(DedupeKey, String)>,
     follows: Follows,
+    /// Why parts of it are of no interest beside its events.
+    set_aside: String,
+}
+
+impl NewRow {
+    fn content(&self) -> Content<'_> {
+        match &self.follows {
+            Follows::Matching | Follows::Nobody | Follows::Work(..) => Content::Events(&self.set_aside),
+            Follows::Ignored(reason) => Content::Ignored(reason),
+            Follows::Malformed(reason) => Content::Malformed(reason),
+        }
+    }
 }
 
 /// What follows from an entry, unless it is a repetition.
@@ -91,6 +103,7 @@ impl From<NewEntry> for NewRow {
             contents,
             secret,
             pace,
+            set_aside,
         } = entry;
         let (reports, follows) = match contents {
             Recorded::Events(reports) => (reports, Follows::Matching),
@@ -116,6 +129,7 @@ impl From<NewEntry> for NewRow {
                 .map(|NewReport { key, event }| (key, json(&event)))
                 .collect(),
             follows,
+            set_aside,
         }
     }
 }
@@ -127,14 +141,6 @@ impl Follows {
             Self::Nobody => Some(Cow::Owned(json(&vec![Explanation::default(); fresh]))),
             Self::Work(explanations, _) => Some(Cow::Borrowed(explanations)),
             Self::Matching | Self::Ignored(_) | Self::Malformed(_) => None,
-        }
-    }
-
-    fn content(&self) -> Content<'_> {
-        match self {
-            Self::Matching | Self::Nobody | Self::Work(..) => Content::Events,
-            Self::Ignored(reason) => Content::Ignored(reason),
-            Self::Malformed(reason) => Content::Malformed(reason),
         }
     }
 }
@@ -164,7 +170,7 @@ impl<'a> Sorted<'a> {
 
 fn insert(writing: &mut Writing<'_>, row: &NewRow, window: i64) -> rusqlite::Result<Acceptance> {
     let Sorted { fresh, known } = Sorted::of(row, writing, window)?;
-    let reception = Reception::of(row.follows.content(), known, fresh.is_empty());
+    let reception = Reception::of(row.content(), known, fresh.is_empty());
     let is_accepted = reception.verdict == Verdict::Accepted;
     let id = writing.ids.next(row.received);
     let explanations = row.follows.explanations(fresh.len()).filter(|_| is_accepted);

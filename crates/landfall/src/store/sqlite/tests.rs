@@ -22,6 +22,7 @@ fn ping(body: Vec<u8>) -> NewEntry {
         contents: Recorded::Ignored("a ping".to_owned()),
         secret: None,
         pace: None,
+        set_aside: String::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use landfall_core::refresh::Hint;
 use landfall_core::target::Target;
 use rusqlite::{Connection, params};
 
-use super::super::{AttemptRecord, Claim, Settlement, WaitingWork, WorkRecord};
+use super::super::{AttemptRecord, Claim, Replay, Settlement, WaitingWork, WorkRecord};
 use super::rows::{Repeated, json, parsed, time};
 use super::{Store, StoreError};
 
@@ -81,9 +81,9 @@ impl Store {
         .await
     }
 
-    /// Takes an entry's work up again: what was given up or, if nothing was, all of it. Returns the targets; empty when
-    /// the entry has none.
-    pub async fn replay(&self, entry: EntryId, now: Timestamp) -> Result<Vec<Target>, StoreError> {
+    /// Takes an entry's work up again: what was given up or, if nothing was, all of it. One that nobody wanted is to be matched
+    /// again: who subscribes may be another by now.
+    pub async fn replay(&self, entry: EntryId, now: Timestamp) -> Result<Replay, StoreError> {
         self.write(move |writing| {
             let connection = writing.connection;
             let mut statement =
@@ -101,7 +101,18 @@ impl Store {
                     replayed.push(target);
                 }
             }
-            Ok(replayed)
+            if !replayed.is_empty() {
+                return Ok(Replay::Work(replayed));
+            }
+            let to_be_matched = connection
+                .prepare_cached(
+                    "UPDATE entries SET matched = NULL, explanation = NULL, slot = 0 WHERE id = ?1 AND verdict = 'accepted'",
+                )?
+                .execute([entry.as_i64()])?;
+            Ok(match to_be_matched {
+                0 => Replay::Nothing,
+                _ => Replay::Matching,
+            })
         })
         .await
     }
