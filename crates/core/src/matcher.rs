@@ -2,6 +2,7 @@
 //! must not know how events come in, nor what a refresh does.
 
 mod filter;
+mod problem;
 mod requested;
 mod waiting;
 
@@ -20,6 +21,8 @@ use crate::target::{IndexKey, Target};
 use filter::{Filter, Wishes};
 use requested::Selectable;
 use waiting::Waiting;
+
+pub use problem::problem;
 
 /// Every subscription, by the repository that it names.
 ///

@@ -247,7 +247,10 @@ mod tests {
             (&hub, None, "x"),
         ] {
             let of_delivery = DedupeKey::of(receiver, registry, &reports, body.as_bytes());
-            assert_eq!(of_delivery, DedupeKey::of(receiver, registry, &reports, body.as_bytes()));
+            assert_eq!(
+                of_delivery,
+                DedupeKey::of(receiver, registry, &reports, body.as_bytes())
+            );
             keys.extend(of_delivery.into_iter().map(|key| key.digest));
         }
         keys.sort_unstable();

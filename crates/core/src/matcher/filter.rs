@@ -61,6 +61,11 @@ impl Filter {
         }
     }
 
+    /// What it wishes.
+    pub(super) fn wish(&self) -> &Wish {
+        &self.wish
+    }
+
     /// Its words.
     pub(super) fn label(&self) -> &str {
         &self.label

@@ -255,6 +255,44 @@ fn a_poisoned_subscription_fails_alone() {
 }
 
 #[test]
+fn what_no_event_can_be_for_says_why() {
+    for (wish, expected) in [
+        (json!({ "git": { "repoURL": "https://github.com/a/b" } }), None),
+        (
+            json!({ "chart": { "repoURL": "oci://ghcr.io/a/b", "semverConstraint": "^1" } }),
+            None,
+        ),
+        (
+            json!({ "git": { "repoURL": "https://github.com/a/b", "includePaths": ["regex:("] } }),
+            Some("includePaths"),
+        ),
+        (
+            json!({ "git": { "repoURL": "https://github.com/a/b", "commitSelectionStrategy": "SemVer", "semverConstraint": "zz zz" } }),
+            Some("semverConstraint"),
+        ),
+        (
+            json!({ "chart": { "repoURL": "oci://ghcr.io/a/b", "semverConstraint": "zzz" } }),
+            Some("semverConstraint"),
+        ),
+        (
+            json!({ "image": { "repoURL": "a b" } }),
+            Some("repoURL names no repository"),
+        ),
+    ] {
+        let told = problem(&subscriptions(json!([wish]))[0].source);
+        let begins = told
+            .as_deref()
+            .zip(expected)
+            .is_some_and(|(told, expected)| told.starts_with(expected));
+        assert_eq!(
+            (told.is_some(), begins),
+            (expected.is_some(), expected.is_some()),
+            "{wish}: {told:?}"
+        );
+    }
+}
+
+#[test]
 fn subscriptions_that_name_no_repository_reach_nobody() {
     let index = index(&[(
         "shop/w",

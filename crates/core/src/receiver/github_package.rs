@@ -34,7 +34,14 @@ fn version(delivery: &Delivery, package: &Object<'_>) -> Result<Contents, Malfor
     let text = |name: &str| version.map_or(Ok(""), |version| version.text(name));
     let (url_host, url_repository) = host::split_url(text("package_url")?.trim_end_matches(':'));
     let url_host = Some(url_host).filter(|host| host::can_lead(host));
-    let repository = repository(package, url_repository)?;
+    let repository = match (
+        package.text("package_type")?.to_ascii_lowercase().as_str(),
+        url_repository,
+    ) {
+        // GitHub's old registry has the Git repository in its paths, which the URL alone tells.
+        ("docker", url_repository) if !url_repository.is_empty() => url_repository.to_owned(),
+        _ => repository(package, url_repository)?,
+    };
     let container = match version {
         Some(version) => version.object("container_metadata")?,
         None => None,

@@ -37,6 +37,7 @@ pub struct DeliveryDetail {
 
 /// What a replay took up again.
 #[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Replayed {
     /// The delivery.
     pub id: EntryId,

@@ -134,7 +134,8 @@ async fn explain(args: OneArgs) -> anyhow::Result<()> {
     for (event_of_it, explanation) in delivery.entry.events.iter().zip(&delivery.explanations) {
         text.push_str(&match event_of_it {
             Event::RefreshRequested(request) => format!("\naction {} asks for a refresh\n", request.action),
-            other => format!("\n{} was pushed\n", event(other)),
+            Event::PullRequestClosed { url } => format!("\npull request {url} was closed\n"),
+            Event::ArtifactPushed(_) | Event::GitRefPushed(_) => format!("\n{} was pushed\n", event(event_of_it)),
         });
         if explanation.lines.is_empty() {
             text.push_str("  no subscription within the receiver's reach names this repository\n");
@@ -253,11 +254,13 @@ fn attempt_story(attempt: &AttemptRecord) -> String {
     } else {
         String::new()
     };
-    let asked = span(attempt.began, attempt.asked);
-    text.push_str(&format!(
-        "    asked the registry with {} request(s){tokens}, {asked}\n",
-        attempt.requests
-    ));
+    if attempt.requests + attempt.token_requests > 0 {
+        let asked = span(attempt.began, attempt.asked);
+        text.push_str(&format!(
+            "    asked the registry with {} request(s){tokens}, {asked}\n",
+            attempt.requests
+        ));
+    }
     for choice in &attempt.choices {
         text.push_str(&format!("    chose for {choice}\n"));
     }

@@ -43,8 +43,8 @@ pub(super) struct ServerArgs {
         value_name = "N"
     )]
     peer_requests_per_minute: u32,
-    /// Wrong secrets, signatures and paths that one address may try in a minute, before all its requests get 503 with
-    /// Retry-After. 0 for any number.
+    /// Wrong secrets, signatures and paths that one address may try in a minute, half of them at once, before all its
+    /// requests get 503 with Retry-After. 0 for any number.
     #[arg(
         long,
         env = "LANDFALL_FAILED_PROOFS_PER_MINUTE",

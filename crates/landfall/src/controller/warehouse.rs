@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use landfall_core::discovery::{Discovered, ImageOutcome, Undiscovered};
 use landfall_core::journal::Setback;
+use landfall_core::matcher;
 use landfall_core::refresh::{Extent, Hint};
 use landfall_core::repository::ImageRepository;
 use landfall_core::resource::{Source, SubscriptionSpec, Warehouse};
@@ -155,7 +156,10 @@ fn not_discovered(source: &Source) -> String {
     match source {
         Source::Unreadable { problem } => problem.clone(),
         Source::Image(_) | Source::Git(_) | Source::Chart(_) | Source::Generic { .. } => {
-            "this version of landfall discovers images only".to_owned()
+            // What is wrong with it matters all the same: pushes are told to whoever subscribes.
+            let problem = matcher::problem(source).map(|problem| format!("{problem}; and "));
+            let problem = problem.unwrap_or_default();
+            format!("{problem}this version of landfall discovers images only")
         }
     }
 }

@@ -8,7 +8,7 @@ use axum::extract::{ConnectInfo, State};
 use axum::http::{Method, Request};
 use axum::response::Response;
 use landfall_core::delivery::Entrance;
-use landfall_core::receiver::Receiver;
+use landfall_core::receiver::{Receiver, handshake};
 
 use super::answer::Answer;
 use super::{Door, unclean};
@@ -48,6 +48,9 @@ async fn take(door: &Door, receiver: &Receiver, peer: SocketAddr, request: Reque
     };
     match receiver.authenticate(request) {
         Err(_rejected) => Answer::Rejected,
-        Ok(delivery) => Answer::Taken(door.intake.take(delivery, receiver.reach().clone(), peer).await),
+        Ok(delivery) => match handshake::of_delivery(&delivery) {
+            Some(handshake) => Answer::Greeted(handshake),
+            None => Answer::Taken(door.intake.take(delivery, receiver.reach().clone(), peer).await),
+        },
     }
 }

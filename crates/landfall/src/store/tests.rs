@@ -294,7 +294,10 @@ async fn a_replay_of_what_nobody_wanted_has_it_matched_again() {
         let unmatched = store.unmatched(9, at(9)).await.unwrap();
         assert_eq!(unmatched.iter().map(|entry| entry.id).collect::<Vec<_>>(), [id]);
         let whole = store.entry(id).await.unwrap().unwrap();
-        assert_eq!((whole.entry.reason.as_str(), whole.entry.matched), ("a deleted tag", None));
+        assert_eq!(
+            (whole.entry.reason.as_str(), whole.entry.matched),
+            ("a deleted tag", None)
+        );
         planned(&store, id, at(3)).await;
         assert_eq!(store.replay(id, at(4)).await.unwrap(), Replay::Work(vec![api()]));
         let ping = NewEntry {

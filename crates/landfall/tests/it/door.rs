@@ -632,9 +632,9 @@ fn broken_payloads() -> Vec<(&'static str, Vec<u8>, &'static str)> {
             "unicode",
         ),
         (
-            "half a surrogate",
+            "half a surrogate, which is the character that stands for none",
             br#"{"repository":{"repo_name":"\ud800"}}"#.to_vec(),
-            "hex escape",
+            "this is no image repository",
         ),
         (
             "a byte order mark",

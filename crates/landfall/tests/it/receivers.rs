@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use landfall_harness::http::{self, Request};
 use landfall_harness::manifests::{self, Receiver};
 use landfall_harness::wait;
 use serde_json::{Value, json};
@@ -175,6 +176,12 @@ fn url(receiver: &Value) -> &str {
     receiver["url"].as_str().unwrap_or_default()
 }
 
+/// The path of a receiver's URL.
+fn path(receiver: &Value) -> String {
+    let (_, rest) = url(receiver).split_once("//").unwrap_or_default();
+    format!("/{}", rest.split_once('/').unwrap_or_default().1)
+}
+
 #[test]
 fn each_sender_reaches_who_wants_what_it_tells_of() {
     let world = world();
@@ -207,6 +214,81 @@ fn each_sender_reaches_who_wants_what_it_tells_of() {
         }
     }
     assert!(!world.log().contains("s3cret"), "{}", world.log());
+}
+
+/// A target counts once however much a delivery tells, very many tags are one look, and what is set aside is told beside that.
+#[test]
+fn a_delivery_that_tells_much_is_bounded_and_told_as_it_is() {
+    let world = world();
+    secrets(&world, "one", None);
+    let open = receivers_when(&world, "nine receivers, twice", |receiver| !receiver["url"].is_null());
+    let post = |repository: &str, tags: Vec<String>| {
+        let body = json!({ "repository": repository, "docker_url": format!("127.0.0.1:1/{repository}"), "updated_tags": tags });
+        let to = path(&open[&format!("ProjectConfig {PROJECT}/quay")]);
+        let request = Request::new("POST", to).body(body.to_string());
+        let response = http::send(&world.landfall.host(), &request).unwrap();
+        let id = response.header("x-landfall-delivery").unwrap_or_default().to_owned();
+        (response.status, response.text().trim().to_owned(), id)
+    };
+    let texts = |tags: &[&str]| tags.iter().map(|tag| (*tag).to_owned()).collect::<Vec<_>>();
+    let wanting = format!("Warehouse {PROJECT}/w-10");
+
+    let (status, answer, id) = post("quay/api", texts(&["1.4.0", "1.4.1", "1.4.0", "bad tag"]));
+    assert_eq!((status, answer), (200, refreshed(1, "warehouse")));
+    assert_eq!(wanted_by(&world, &id), [wanting.as_str(); 2]);
+    let told = world.explained(&id);
+    assert_eq!(told["events"].as_array().unwrap().len(), 2, "{told:#}");
+    assert!(told["reason"].as_str().unwrap().contains("tag"), "{told:#}");
+
+    let (status, answer, id) = post("quay/api", (0..3000).map(|number| format!("2.0.{number}")).collect());
+    assert_eq!((status, answer), (200, refreshed(1, "warehouse")));
+    assert_eq!(wanted_by(&world, &id), [wanting.as_str()]);
+    let told = world.explained(&id);
+    assert_eq!(told["events"].as_array().unwrap().len(), 1, "{told:#}");
+    assert_eq!(
+        told["reason"],
+        "3000 pushes to 127.0.0.1:1/quay/api are told at once, so all of it is looked at instead of each"
+    );
+
+    // Event Grid asks before its first delivery; whoever has the URL is welcome.
+    let asks = json!([{
+        "id": "1",
+        "eventType": "Microsoft.EventGrid.SubscriptionValidationEvent",
+        "data": { "validationCode": "512d38b6" },
+    }]);
+    let to = path(&open[&format!("ProjectConfig {PROJECT}/azure")]);
+    let asking = Request::new("POST", to).header("aeg-event-type", "SubscriptionValidation");
+    let answered = http::send(&world.landfall.host(), &asking.body(asks.to_string())).unwrap();
+    assert_eq!(
+        (answered.status, answered.json().unwrap()),
+        (200, json!({ "validationResponse": "512d38b6" }))
+    );
+
+    // Somebody wants it later.
+    let (status, answer, id) = post("quay/later", texts(&["1.4.0"]));
+    assert_eq!((status, answer), (200, refreshed(0, "warehouse")));
+    assert_eq!(wanted_by(&world, &id), Vec::<String>::new());
+    let text = manifests::warehouse(
+        "later",
+        PROJECT,
+        NEVER,
+        "- image: { repoURL: '127.0.0.1:1/quay/later' }\n",
+    );
+    world.write("later.yaml", &text);
+    wait::until(PATIENCE, "the Warehouse", || {
+        let all = world.list("warehouses");
+        all.iter().any(|one| one["metadata"]["name"] == "later").then_some(())
+    })
+    .unwrap();
+    let replay = world
+        .landfall
+        .cli_json(&["deliveries", "replay", &id, "-o", "json"])
+        .unwrap();
+    assert_eq!(replay["matchedAgain"], true, "{replay:#}");
+    let targets = wait::until(PATIENCE, "the delivery to be matched again", || {
+        Some(wanted_by(&world, &id)).filter(|targets| !targets.is_empty())
+    });
+    assert_eq!(targets.unwrap(), [format!("Warehouse {PROJECT}/later")]);
 }
 
 #[test]

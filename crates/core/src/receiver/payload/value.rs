@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
+use super::surrogates::repaired;
+
 /// Any JSON value of a body.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<'a> {
@@ -29,9 +31,29 @@ impl<'a> Value<'a> {
     /// Parses a whole body.
     pub(super) fn parse(body: &'a [u8]) -> serde_json::Result<Self> {
         // To check the encoding once is cheaper than text by text. Where it is broken, the parser says where.
-        match std::str::from_utf8(body) {
-            Ok(text) => serde_json::from_str(text),
-            Err(_) => serde_json::from_slice(body),
+        let Ok(text) = std::str::from_utf8(body) else {
+            return serde_json::from_slice(body);
+        };
+        serde_json::from_str(text).or_else(|error| match repaired(text) {
+            Some(text) => serde_json::from_str(&text).map(Value::into_owned),
+            None => Err(error),
+        })
+    }
+
+    /// The same value with texts of its own.
+    fn into_owned<'b>(self) -> Value<'b> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        match self {
+            Value::Null => Value::Null,
+            Value::Bool(flag) => Value::Bool(flag),
+            Value::Integer(number) => Value::Integer(number),
+            Value::Number => Value::Number,
+            Value::String(text) => Value::String(owned(text)),
+            Value::Array(items) => Value::Array(items.into_iter().map(Value::into_owned).collect()),
+            Value::Object(fields) => {
+                let fields = fields.into_iter();
+                Value::Object(fields.map(|(name, value)| (owned(name), value.into_owned())).collect())
+            }
         }
     }
 
@@ -196,6 +218,23 @@ mod tests {
 
     /// Senders' logs show these words, and they are those of `serde_json`'s own values.
     #[test]
+    fn half_a_character_spoils_no_payload() {
+        let body = br#"{"a": ["\ud83d cut"], "n\udc80": 7, "b": true, "c": null, "d": 1.5}"#;
+        let expected =
+            serde_json::json!({ "a": ["\u{fffd} cut"], "n\u{fffd}": 7, "b": true, "c": null, "d": 1.5 }).to_string();
+        let expected = Value::parse(expected.as_bytes()).unwrap();
+        let (Value::Object(mut fields), Value::Object(mut others)) = (Value::parse(body).unwrap(), expected) else {
+            panic!("no object")
+        };
+        let by_name = |one: &(Cow<'_, str>, Value<'_>), other: &(Cow<'_, str>, Value<'_>)| one.0.cmp(&other.0);
+        fields.sort_by(by_name);
+        others.sort_by(by_name);
+        assert_eq!(fields, others);
+        // What is wrong elsewhere is told all the same.
+        assert!(Value::parse(br#"{"a": "\ud83d", }"#).is_err());
+    }
+
+    #[test]
     fn what_is_no_json_is_told_as_before() {
         let nested = |levels| [vec![b'['; levels], vec![b']'; levels]].concat();
         for (body, is_readable) in [
@@ -209,7 +248,6 @@ mod tests {
             (b"nul".to_vec(), false),
             (b"01".to_vec(), false),
             (b"1e999".to_vec(), false),
-            (b"\"\\ud800\"".to_vec(), false),
             (b"\"\\x\"".to_vec(), false),
             (b"\"a\nb\"".to_vec(), false),
             (b"\"\xff\"".to_vec(), false),
