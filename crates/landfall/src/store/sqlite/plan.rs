@@ -43,7 +43,7 @@ impl Store {
         }
         let last: Arc<[Planned]> = last.into();
         let all = last.clone();
-        self.write(move |writing| {
+        self.write_repeatable(move |writing| {
             all.iter()
                 .try_for_each(|planned| finish(writing.connection, planned, now))
         })
@@ -64,7 +64,7 @@ impl Store {
             let after = rest.split_off(PIECE);
             let piece = Arc::new(std::mem::replace(&mut rest, after));
             let writes = piece.clone();
-            self.write(move |writing| {
+            self.write_repeatable(move |writing| {
                 if is_unmatched(writing.connection, id)? {
                     write(writing.connection, id, &writes, now)?;
                 }

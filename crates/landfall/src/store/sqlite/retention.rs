@@ -14,7 +14,7 @@ impl Store {
         let total: i64 = self
             .read(|connection| connection.query_row("SELECT count(*) FROM entries", [], |row| row.get(0)))
             .await?;
-        self.write(move |writing| {
+        self.write_repeatable(move |writing| {
             let connection = writing.connection;
             let aged = doomed(connection, Some(retention.oldest_kept(now)), SLICE)?;
             let surplus = doomed(connection, None, retention.surplus(total.unsigned_abs()).min(SLICE))?;

@@ -4,9 +4,10 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use landfall_core::artifact::Tag;
 use landfall_core::receiver::Reach;
 
-use super::super::{Acceptance, EntryFilter, NewEntry, Recorded};
+use super::super::{Acceptance, EntryFilter, Listing, NewEntry, Recorded};
 use super::*;
 
 /// What nothing follows from.
@@ -121,6 +122,30 @@ async fn nobody_is_answered_before_a_sync_and_a_sync_that_fails_is_made_good_bef
     assert_eq!(without_log(folder.path()), Some(3));
     end.send(true).unwrap();
     assert!(fourth.await.unwrap().is_ok());
+}
+
+/// A refresh that is written down need not wait for the disk: if that is lost with the power, it is done once more.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_can_be_done_once_more_waits_for_no_sync() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_with(folder.path(), |_| || Err(io::Error::other("a broken disk"))).unwrap();
+    let entries = |store: Store| async move {
+        let count =
+            |connection: &Connection| connection.query_row("SELECT count(*) FROM tags", [], |row| row.get::<_, i64>(0));
+        store.read(count).await.unwrap()
+    };
+    let listing = |tag: &str| Listing {
+        tags: vec![Tag::parse(tag).unwrap()],
+        unnamed: Vec::new(),
+        began: Timestamp::UNIX_EPOCH,
+    };
+    store.note_listing("app", "x", listing("1")).await.unwrap();
+    assert_eq!(entries(store.clone()).await, 1);
+    // In one commit with a delivery, which is not on the disk and is refused.
+    let (refused, noted) = tokio::join!(take(&store, Vec::new()), store.note_listing("web", "x", listing("1")));
+    refusal(refused);
+    noted.unwrap();
+    assert_eq!(entries(store.clone()).await, 2);
 }
 
 #[tokio::test]

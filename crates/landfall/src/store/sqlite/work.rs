@@ -69,12 +69,13 @@ impl Store {
 
     /// Writes what a refresh did. Work whose state has changed meanwhile, by a replay, stays as it is.
     pub async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
-        self.write(move |writing| settlement.write(writing.connection)).await
+        self.write_repeatable(move |writing| settlement.write(writing.connection))
+            .await
     }
 
     /// Writes what several refreshes did.
     pub async fn settle_all(&self, settlements: Arc<[(Settlement, Claim)]>) -> Result<(), StoreError> {
-        self.write(move |writing| {
+        self.write_repeatable(move |writing| {
             let mut all = settlements.iter();
             all.try_for_each(|(settlement, _)| settlement.write(writing.connection))
         })

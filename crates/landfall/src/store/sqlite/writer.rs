@@ -1,5 +1,5 @@
 //! The one thread that writes: it takes whatever waits and commits it together, so that many deliveries share one sync. Whoever
-//! waits is answered when the sync is over.
+//! waits is answered when the sync is over, or at once where nobody was promised anything.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -33,11 +33,23 @@ pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
 
 /// A write and whoever waits for its result. It may run twice: a commit that fails as a whole is tried one by one.
 pub(super) trait Job: Send {
+    fn promise(&self) -> Promise;
     fn run(&mut self, writing: &mut Writing<'_>) -> rusqlite::Result<()>;
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
 }
 
+/// When a write is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Promise {
+    /// When it is on the disk.
+    Durable,
+    /// When it is committed. A crash of the process loses nothing of it; should the machine lose its power before the next sync,
+    /// what led to it is still there, and it is done once more. The log is a sequence: nothing after it survives without it.
+    Repeatable,
+}
+
 struct Pending<T, F, G> {
+    promise: Promise,
     write: F,
     /// What follows from a write that is on the disk, whether or not somebody still waits for it.
     then: G,
@@ -51,6 +63,10 @@ where
     G: FnOnce(&T) + Send,
     F: FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send,
 {
+    fn promise(&self) -> Promise {
+        self.promise
+    }
+
     fn run(&mut self, writing: &mut Writing<'_>) -> rusqlite::Result<()> {
         self.result = Some((self.write)(writing)?);
         Ok(())
@@ -109,14 +125,32 @@ impl Store {
         self.write_then(write, |_| ()).await
     }
 
+    /// Writes what is done once more if it is lost with the power, and waits for no disk.
+    pub(super) async fn write_repeatable<T: Send + 'static>(
+        &self,
+        write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.write_as(Promise::Repeatable, write, |_| ()).await
+    }
+
     /// Writes durably as [`write`](Self::write) does, and then does something quick, also where the caller went away.
     pub(super) async fn write_then<T: Send + 'static>(
         &self,
         write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.write_as(Promise::Durable, write, then).await
+    }
+
+    async fn write_as<T: Send + 'static>(
+        &self,
+        promise: Promise,
+        write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
+        then: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Pending {
+            promise,
             write,
             then,
             result: None,
@@ -187,11 +221,20 @@ impl Loop {
         }
     }
 
-    /// Has writes answered: what is committed when it is on the disk, and what failed at once. Where the runtime is gone, so is
+    /// Has writes answered: what is committed as it was promised, and what failed at once. Where the runtime is gone, so is
     /// everybody who waited.
-    fn end(&self, jobs: Jobs, outcome: Result<(), String>) {
+    fn end(&self, mut jobs: Jobs, outcome: Result<(), String>) {
         match outcome {
-            Ok(()) => self.syncer.take(jobs),
+            Ok(()) => {
+                let repeatable = jobs.extract_if(.., |job| job.promise() == Promise::Repeatable);
+                let repeatable: Jobs = repeatable.collect();
+                if !repeatable.is_empty() {
+                    let _ = self.done.send((repeatable, Ok(())));
+                }
+                if !jobs.is_empty() {
+                    self.syncer.take(jobs);
+                }
+            }
             Err(problem) => {
                 let file = self.file.to_string();
                 let _ = self.done.send((jobs, Err(StoreError::Unavailable { file, problem })));

@@ -1,16 +1,14 @@
 //! Much work of one entry: what comes between its pieces, and what becomes of it where not all of them are written.
 
-use std::fs::File;
-use std::io;
 use std::sync::Mutex;
-use std::sync::mpsc::{Receiver, Sender, channel};
 
 use landfall_core::journal::{Outcome, Work};
 use landfall_core::matcher::Explanation;
+use rusqlite::Connection;
 
 use super::*;
+use crate::store;
 use crate::store::tests::{accepted, api, at, hint, settled};
-use crate::store::{self, EntryFilter, sqlite};
 
 /// Targets for three whole pieces and one more; the first of them is [`api`].
 fn targets() -> Vec<Target> {
@@ -27,24 +25,6 @@ fn much(id: EntryId) -> Vec<Matched> {
     }]
 }
 
-/// A store whose syncs wait to be told whether they work, and that tells when one begins.
-fn told(folder: &tempfile::TempDir) -> (store::Store, Receiver<()>, Sender<bool>) {
-    let (began, begins) = channel();
-    let (tell, told) = channel();
-    let sync = |log: File| {
-        move || {
-            // Once the story is over, nobody listens.
-            let _ = began.send(());
-            match told.recv() {
-                Ok(true) => log.sync_data(),
-                Ok(false) | Err(_) => Err(io::Error::other("a broken disk")),
-            }
-        }
-    };
-    let store = sqlite::Store::open_with(folder.path(), sync).unwrap();
-    (store::Store::Sqlite(store), begins, tell)
-}
-
 async fn is_to_be_matched(store: &store::Store, id: EntryId) -> bool {
     let unmatched = store.unmatched(10, Timestamp::MAX).await.unwrap();
     unmatched.iter().any(|entry| entry.id == id)
@@ -53,35 +33,22 @@ async fn is_to_be_matched(store: &store::Store, id: EntryId) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delivery_is_written_between_two_pieces() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, begins, tell) = told(&folder);
-    tell.send(true).unwrap();
+    let store = store::Store::open(folder.path()).unwrap();
     let id = accepted(&store, at(0), None, "1.0.0").await;
-    begins.recv().unwrap();
-
-    let planning = tokio::spawn({
-        let store = store.clone();
-        async move { store.plan(much(id), at(1), |_| ()).await }
-    });
-    begins.recv().unwrap();
-    let delivery = tokio::spawn({
-        let store = store.clone();
-        async move { accepted(&store, at(2), None, "1.0.1").await }
-    });
-    // Its commit is made while the first piece is on its way to the disk, and the second piece is not written before that.
-    let both = EntryFilter { dead: false, limit: 2 };
-    while store.entries(both.clone()).await.unwrap().len() < 2 {
-        tokio::task::yield_now().await;
-    }
-    tell.send(true).unwrap();
-    tell.send(true).unwrap();
-    let later = delivery.await.unwrap();
-    assert!(is_to_be_matched(&store, id).await);
-    assert!(!planning.is_finished());
-
-    for _ in 0..3 {
-        tell.send(true).unwrap();
-    }
-    planning.await.unwrap().unwrap();
+    let runtime = tokio::runtime::Handle::current();
+    let came = Mutex::new(None);
+    let comes = |target: &Target| {
+        if *target == api() {
+            let delivery = async {
+                let id = accepted(&store, at(2), None, "1.0.1").await;
+                (id, store.waiting_targets().await.unwrap().len())
+            };
+            *came.lock().unwrap() = Some(tokio::task::block_in_place(|| runtime.block_on(delivery)));
+        }
+    };
+    store.plan(much(id), at(1), comes).await.unwrap();
+    let (later, waiting) = came.into_inner().unwrap().unwrap();
+    assert_eq!(waiting, PIECE);
     assert!(!is_to_be_matched(&store, id).await);
     assert!(is_to_be_matched(&store, later).await);
     assert_eq!(store.work_of(id).await.unwrap().len(), targets().len());
@@ -91,22 +58,26 @@ async fn a_delivery_is_written_between_two_pieces() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_entry_of_which_some_pieces_are_missing_is_matched_anew() {
     let folder = tempfile::tempdir().unwrap();
-    let (store, _begins, tell) = told(&folder);
-    for well in [true, true, false] {
-        tell.send(well).unwrap();
-    }
+    let store = store::Store::open(folder.path()).unwrap();
     let id = accepted(&store, at(0), None, "1.0.0").await;
+    let refused = targets().swap_remove(PIECE + 7);
+    let refusing = format!(
+        "CREATE TRIGGER refusing BEFORE INSERT ON work WHEN NEW.target = '{refused}'
+         BEGIN SELECT RAISE(ABORT, 'a broken disk'); END"
+    );
+    change(&folder, &refusing);
     let told = Mutex::new(Vec::new());
     let written = |target: &Target| told.lock().unwrap().push(target.clone());
     assert!(store.plan(much(id), at(1), written).await.is_err());
-    // Of what is on the disk, and of nothing that may not be.
+    // Of what is written, and of nothing that is not.
     assert_eq!(told.into_inner().unwrap(), targets()[..PIECE]);
 
     let left = tempfile::tempdir().unwrap();
     copy(&folder, &left);
+    change(&left, "DROP TRIGGER refusing");
     let store = store::Store::open(left.path()).unwrap();
     assert!(is_to_be_matched(&store, id).await);
-    assert_eq!(store.waiting_targets().await.unwrap().len(), 2 * PIECE);
+    assert_eq!(store.waiting_targets().await.unwrap().len(), PIECE);
     settled(&store, Outcome::Effected, at(2)).await;
     store.plan(much(id), at(3), |_| ()).await.unwrap();
     assert!(!is_to_be_matched(&store, id).await);
@@ -118,6 +89,12 @@ async fn an_entry_of_which_some_pieces_are_missing_is_matched_anew() {
         .map(|record| &record.target)
         .collect();
     assert_eq!(done, [&api()]);
+}
+
+/// Changes the database beside its process.
+fn change(folder: &tempfile::TempDir, sql: &str) {
+    let connection = Connection::open(folder.path().join("landfall.db")).unwrap();
+    connection.execute_batch(sql).unwrap();
 }
 
 /// What a process that was killed would have left.
