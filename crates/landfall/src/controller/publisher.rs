@@ -1,6 +1,8 @@
 //! Publishes the statuses of configurations at an API server: reads what is there, decides whether it differs, writes it unless
 //! somebody else has changed it meanwhile, and tells people of what is new.
 
+mod dispute;
+
 use std::collections::{BTreeMap, HashSet};
 use std::mem::{Discriminant, discriminant};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +13,7 @@ use landfall_core::resource::status::{ConditionStatus, ConfigStatus, ReceiverSta
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
+use self::dispute::Dispute;
 use super::receivers::Derived;
 use crate::clock::now;
 use crate::lease::Leadership;
@@ -33,6 +36,10 @@ pub struct Publisher {
     woken: Notify,
     /// What was told to be in the way, so that it is told once.
     told: Mutex<HashSet<Discriminant<Failure>>>,
+    /// What was written of each.
+    written: Mutex<BTreeMap<ResourceKey, Dispute>>,
+    /// What is left as it is for a while, with the latest wish.
+    resting: Mutex<BTreeMap<ResourceKey, Arc<Derived>>>,
 }
 
 impl Publisher {
@@ -44,6 +51,8 @@ impl Publisher {
             wanted: Mutex::default(),
             woken: Notify::new(),
             told: Mutex::default(),
+            written: Mutex::default(),
+            resting: Mutex::default(),
         });
         tokio::spawn(publisher.clone().run());
         publisher
@@ -57,6 +66,7 @@ impl Publisher {
                 wanted.insert(derived.key.clone(), derived.clone());
             } else {
                 wanted.remove(&derived.key);
+                self.resting().remove(&derived.key);
             }
         }
         drop(wanted);
@@ -99,8 +109,13 @@ impl Publisher {
     }
 
     async fn write(self: Arc<Self>, derived: Arc<Derived>) {
+        if let Some(rest) = self.rest(&derived.key) {
+            return self.put_off(derived, rest);
+        }
         let Err(failure) = self.try_write(&derived).await else {
             self.told().clear();
+            // What was wished for before this must not come after it.
+            self.resting().remove(&derived.key);
             return;
         };
         let again = match failure {
@@ -110,12 +125,44 @@ impl Publisher {
         if self.told().insert(discriminant(&failure)) {
             tracing::warn!(resource = %derived.key, problem = %failure, "a status cannot be written; it is tried again until it works");
         }
+        self.put_off(derived, again);
+    }
+
+    /// Wishes for it again after a while. Of what is put off already, the latest wish counts.
+    fn put_off(self: Arc<Self>, derived: Arc<Derived>, pause: Duration) {
+        let key = derived.key.clone();
+        if self.resting().insert(key.clone(), derived).is_some() {
+            return;
+        }
         tokio::spawn(async move {
-            tokio::time::sleep(again).await;
-            // What has been wished for since is newer.
-            self.wanted().entry(derived.key.clone()).or_insert(derived);
-            self.woken.notify_one();
+            tokio::time::sleep(pause).await;
+            if let Some(derived) = self.resting().remove(&key) {
+                // What has been wished for since is newer.
+                self.wanted().entry(key).or_insert(derived);
+                self.woken.notify_one();
+            }
         });
+    }
+
+    /// How long a status is left as it is because somebody else keeps replacing it.
+    fn rest(&self, key: &ResourceKey) -> Option<Duration> {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause = written.get(key)?.pause(now());
+        Duration::try_from(pause).ok().filter(|pause| !pause.is_zero())
+    }
+
+    fn note(&self, key: &ResourceKey, status: &ConfigStatus) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = now();
+        match written.get_mut(key) {
+            None => drop(written.insert(key.clone(), Dispute::begin(status, now))),
+            Some(dispute) => {
+                if dispute.wrote(status, now) && dispute.is_news() {
+                    tracing::warn!(resource = %key, "another process keeps writing another status here, so both are true in turn; \
+                        all landfalls that write statuses of one cluster need the same base URL and the same rights");
+                }
+            }
+        }
     }
 
     async fn try_write(&self, derived: &Derived) -> Result<(), Failure> {
@@ -136,6 +183,7 @@ impl Publisher {
                 Err(Failure::NotFound) => return Ok(()),
                 Err(failure) => return Err(failure),
                 Ok(()) => {
+                    self.note(&derived.key, &status);
                     for happening in happenings(&object.status, &status) {
                         if let Err(problem) = self.server.tell(&object, &happening).await {
                             tracing::debug!(resource = %derived.key, %problem, "an Event was not kept");
@@ -150,6 +198,10 @@ impl Publisher {
 
     fn wanted(&self) -> MutexGuard<'_, BTreeMap<ResourceKey, Arc<Derived>>> {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn resting(&self) -> MutexGuard<'_, BTreeMap<ResourceKey, Arc<Derived>>> {
+        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn told(&self) -> MutexGuard<'_, HashSet<Discriminant<Failure>>> {

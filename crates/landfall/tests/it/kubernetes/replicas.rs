@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use landfall_harness::{ImageSpec, Postgres, Registry, Uploader, wait};
+use landfall_harness::{ImageSpec, Landfall, Postgres, Registry, Uploader, wait};
 
 use super::cluster::{Cluster, hub, secret, shared, warehouse};
-use crate::world::{PATIENCE, quiet_registry};
+use crate::world::{BINARY, PATIENCE, quiet_registry};
 
 #[test]
 fn two_replicas_publish_once_and_both_receive() {
@@ -28,6 +28,47 @@ fn two_replicas_publish_once_and_both_receive() {
         published.filter(|event| event["reason"] == "ReceiverPublished").count(),
         1
     );
+}
+
+/// Two that do not know of each other, and disagree: each says so, and neither writes as fast as it can.
+#[test]
+fn two_who_disagree_about_a_status_say_so_and_leave_each_other_time() {
+    let server = shared();
+    let (project, elsewhere) = (server.namespace().unwrap(), server.namespace().unwrap());
+    let kubeconfig = server.kubeconfig();
+    let one = Cluster::of(server, &project, &kubeconfig, |landfall| landfall);
+    let folder = tempfile::tempdir().unwrap();
+    let other = Landfall::builder(BINARY)
+        .data_dir(folder.path().join("data"))
+        .arg("--kubernetes")
+        .arg("--kubeconfig")
+        .arg(&kubeconfig.to_string_lossy())
+        .arg("--watch-namespaces")
+        .arg(&project)
+        // Another Lease.
+        .env("POD_NAMESPACE", &elsewhere)
+        .arg("--base-url=https://elsewhere.example.com")
+        .start()
+        .unwrap();
+    one.apply(&(secret(&project, "s3cret") + &hub(&project)));
+    let words = "another process keeps writing another status here";
+    wait::until(PATIENCE, "both to say so", || {
+        let both = one.log().contains(words) && std::fs::read_to_string(other.log()).unwrap().contains(words);
+        both.then_some(())
+    })
+    .unwrap();
+    // Each is at its second pause by then. Without any, there would be hundreds.
+    let read = || server.get(&["projectconfigs.kargo.akuity.io", &project, "--namespace", &project]);
+    let mut versions = BTreeSet::new();
+    for _ in 0..40 {
+        versions.insert(
+            read().unwrap()["metadata"]["resourceVersion"]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
+    }
+    assert!(versions.len() < 12, "{versions:?}");
 }
 
 /// Replicas that serve the Warehouses of one project, by turns.

@@ -1,0 +1,138 @@
+//! Decides how soon a status is written once more that somebody else replaces by another one. Two who do that to each other, each
+//! as soon as it sees the other's, would keep the API server and all its watchers busy for ever.
+
+use jiff::{SignedDuration, Timestamp};
+use landfall_core::resource::status::{Condition, ConditionStatus, ConfigStatus};
+
+/// The first pause, and the longest. What was replaced once is put right at once: a person may have edited it.
+const SHORTEST: SignedDuration = SignedDuration::from_secs(1);
+const LONGEST: SignedDuration = SignedDuration::from_mins(1);
+/// A status that stayed for so long was not disputed.
+const CALM: SignedDuration = SignedDuration::from_mins(1);
+
+/// What was written of one configuration, and how often it was replaced.
+#[derive(Debug)]
+pub(super) struct Dispute {
+    said: Said,
+    replaced: u32,
+    /// It is left as it is until then.
+    until: Timestamp,
+}
+
+/// A status without its times.
+#[derive(Debug, PartialEq, Eq)]
+struct Said {
+    receivers: Vec<(String, String)>,
+    conditions: Vec<(String, ConditionStatus, String, String)>,
+}
+
+impl Said {
+    fn by(status: &ConfigStatus) -> Self {
+        let receivers = status.webhook_receivers.iter();
+        let condition = |condition: &Condition| {
+            let Condition {
+                condition_type,
+                status,
+                reason,
+                message,
+                ..
+            } = condition;
+            (condition_type.clone(), *status, reason.clone(), message.clone())
+        };
+        Self {
+            receivers: receivers
+                .map(|receiver| (receiver.name.clone(), receiver.url.clone()))
+                .collect(),
+            conditions: status.conditions.iter().map(condition).collect(),
+        }
+    }
+}
+
+impl Dispute {
+    /// A status was written for the first time.
+    pub(super) fn begin(status: &ConfigStatus, now: Timestamp) -> Self {
+        Self {
+            said: Said::by(status),
+            replaced: 0,
+            until: now,
+        }
+    }
+
+    /// A status was written. Says whether somebody else keeps replacing it.
+    pub(super) fn wrote(&mut self, status: &ConfigStatus, now: Timestamp) -> bool {
+        let said = Said::by(status);
+        // A clock that has been set back must not make a dispute of what was written long ago.
+        let since = now.duration_since(self.until);
+        let is_disputed = said == self.said && since < CALM && since > -LONGEST;
+        self.replaced = if is_disputed {
+            self.replaced.saturating_add(1)
+        } else {
+            0
+        };
+        self.said = said;
+        let pause = match self.replaced {
+            0 => SignedDuration::ZERO,
+            replaced => LONGEST.min(SHORTEST * 2_i32.saturating_pow(replaced.min(16) - 1)),
+        };
+        self.until = now.checked_add(pause).unwrap_or(now);
+        is_disputed
+    }
+
+    /// Whether that has just become clear: what was replaced once may have been edited by a person.
+    pub(super) fn is_news(&self) -> bool {
+        self.replaced == 2
+    }
+
+    /// For how long it is left as it is.
+    pub(super) fn pause(&self, now: Timestamp) -> SignedDuration {
+        self.until.duration_since(now).clamp(SignedDuration::ZERO, LONGEST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_core::resource::status::ReceiverStatus;
+
+    use super::*;
+
+    fn status(url: &str) -> ConfigStatus {
+        ConfigStatus {
+            webhook_receivers: vec![ReceiverStatus {
+                name: "hub".to_owned(),
+                path: "/1".to_owned(),
+                url: url.to_owned(),
+            }],
+            ..ConfigStatus::default()
+        }
+    }
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + second).unwrap()
+    }
+
+    #[test]
+    fn what_is_replaced_again_and_again_is_written_ever_more_rarely() {
+        let (mut now, mut pauses) = (0, Vec::new());
+        let mut dispute = Dispute::begin(&status("a"), at(now));
+        assert_eq!(dispute.pause(at(now)), SignedDuration::ZERO);
+        for _ in 0..9 {
+            assert!(dispute.wrote(&status("a"), at(now)));
+            let pause = dispute.pause(at(now)).as_secs();
+            pauses.push(pause);
+            now += pause;
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn another_status_and_one_that_stayed_are_no_dispute() {
+        let mut dispute = Dispute::begin(&status("a"), at(0));
+        assert!(!dispute.wrote(&status("b"), at(1)));
+        assert!(dispute.wrote(&status("b"), at(2)));
+        assert_eq!(dispute.pause(at(2)).as_secs(), 1);
+        assert!(!dispute.wrote(&status("b"), at(3 + 60)));
+        assert_eq!(dispute.pause(at(63)), SignedDuration::ZERO);
+        // The clock was set back by a day.
+        assert!(!dispute.wrote(&status("b"), at(63 - 86_400)));
+    }
+}
