@@ -79,7 +79,22 @@ impl Intake {
             return self.take_generic(delivery, reach, peer).await;
         }
         let read = receiver::read(&delivery);
+        if let Ok(contents) = &read
+            && self.cannot_be_told(contents)
+        {
+            tracing::warn!(
+                "a closed pull request is refused, since the Promotions cannot be read; its sender is asked to try again"
+            );
+            return Taken::Unavailable;
+        }
         self.keep_what_was_read(delivery, reach, peer, &read).await
+    }
+
+    /// Whether it is about Promotions while nobody can tell which there are. Everything else goes on without them.
+    fn cannot_be_told(&self, contents: &Contents) -> bool {
+        let is_of_promotions = |report: &Report| matches!(report.event, Event::PullRequestClosed { .. });
+        let live = self.live.load();
+        live.known == Known::Everything && live.hides_promotions && contents.reports.iter().any(is_of_promotions)
     }
 
     /// Writes down what was read of a delivery.

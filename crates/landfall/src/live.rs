@@ -21,6 +21,10 @@ use crate::resources::Known;
 pub struct Live {
     /// How much is in force. Before that, who is not found here may be there all the same.
     pub known: Known,
+    /// Whether there may be receivers by path that are not known.
+    pub hides_receivers: bool,
+    /// Whether there may be Promotions that are not known.
+    pub hides_promotions: bool,
     /// Receivers by path.
     pub doors: Doors,
     /// Receivers of the door by type, by sender.

@@ -104,6 +104,8 @@ impl Reconfigurer {
             .keep(|receiver| rotating.contains(receiver));
         self.pipeline.live.store(Arc::new(Live {
             known: snapshot.known,
+            hides_receivers: snapshot.hides_receivers,
+            hides_promotions: snapshot.hides_promotions,
             doors: Doors::of(&derived, &self.settings.base_url),
             receivers: summaries,
             by_type,

@@ -46,8 +46,12 @@ pub struct Snapshot {
     pub unreadable: BTreeMap<ResourceKey, String>,
     /// What was read at least once. Before that, what is not here may exist all the same.
     pub known: Known,
-    /// Whether the place refuses to tell who subscribes to what, and never told it.
+    /// Whether this process may not know who subscribes to what, and never did.
     pub is_withheld: bool,
+    /// Whether there may be receivers that were never told: whether a path is one, nobody can tell then.
+    pub hides_receivers: bool,
+    /// Whether there may be Promotions that were never told.
+    pub hides_promotions: bool,
 }
 
 /// How much of what a place has is known, at least as it once was.

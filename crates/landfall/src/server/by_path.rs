@@ -30,7 +30,7 @@ pub(super) async fn receive(
         None if let Some(elsewhere) = unclean::redirect(request.uri()) => return elsewhere,
         _ if !door.admits(peer) => Answer::Busy,
         // Whether somebody is there, nobody can tell yet, or not now.
-        None if live.known == Known::Nothing || live.doors.withholds(request.uri().path()) => {
+        None if live.known == Known::Nothing || live.hides_receivers || live.doors.withholds(request.uri().path()) => {
             Answer::Taken(Taken::Unavailable)
         }
         None => Answer::Unknown,

@@ -36,6 +36,11 @@ impl Heard {
         self.answered || self.trouble.is_some()
     }
 
+    /// Whether a right is missing.
+    fn is_forbidden(&self) -> bool {
+        self.trouble.as_ref().is_some_and(is_forbidden)
+    }
+
     /// Whether the API server said itself that it cannot be told at the moment.
     fn is_refused(&self) -> bool {
         self.trouble.as_ref().is_some_and(is_said)
@@ -179,7 +184,11 @@ impl Held {
     /// What is known by what was heard.
     fn heard_of(&self) -> Known {
         let is_told = |(feed, heard): (&Feed, &Heard)| match feed {
-            Feed::Kind { .. } => heard.answered,
+            // Those alone are concerned who have Git forges tell of pull requests.
+            Feed::Kind {
+                kind: Kind::Promotion, ..
+            } => heard.has_spoken(),
+            Feed::Kind { kind, .. } => heard.answered || heard.is_forbidden() && self.others_answer(*kind),
             Feed::Secret { .. } => heard.answered || heard.is_refused(),
         };
         let mut untold = self.feeds.iter().filter(|feed| !is_told(*feed)).map(|(feed, _)| feed);
@@ -190,10 +199,22 @@ impl Held {
         }
     }
 
-    /// Whether the API server refuses to tell who subscribes, and never told it.
+    /// Whether some namespace's objects of a kind are known: a right that is missing in one is no matter of all others.
+    fn others_answer(&self, kind: Kind) -> bool {
+        let mut of_kind = self.feeds.iter().filter(|(feed, _)| feed.kind() == kind);
+        of_kind.any(|(_, heard)| heard.answered)
+    }
+
+    /// Whether this process may not know who subscribes, and never did.
     fn is_withheld(&self) -> bool {
-        let mut subscribers = self.feeds.iter().filter(|(feed, _)| feed.is_of_subscribers());
-        subscribers.any(|(_, heard)| !heard.answered && heard.is_refused())
+        let mut subscribers = self.feeds.iter().filter(|(feed, _)| feed.kind() == Kind::Warehouse);
+        subscribers.any(|(_, heard)| !heard.answered && heard.is_forbidden())
+    }
+
+    /// Whether objects of a kind may be there that were never told.
+    fn hides(&self, kind: Kind) -> bool {
+        let mut of_kind = self.feeds.iter().filter(|(feed, _)| feed.kind() == kind);
+        of_kind.any(|(_, heard)| !heard.answered)
     }
 
     /// Whether every feed that receivers are made of has said what there is, or that it cannot.
@@ -236,6 +257,8 @@ impl Held {
             unreadable: self.feeds.iter().filter_map(unreadable).collect(),
             known: self.known,
             is_withheld: self.is_withheld(),
+            hides_receivers: self.hides(Kind::ProjectConfig),
+            hides_promotions: self.hides(Kind::Promotion),
         }
     }
 }

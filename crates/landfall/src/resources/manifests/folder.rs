@@ -170,6 +170,8 @@ impl ManifestFolder {
             unreadable: BTreeMap::new(),
             known: Known::Everything,
             is_withheld: false,
+            hides_receivers: false,
+            hides_promotions: false,
         }
     }
 }

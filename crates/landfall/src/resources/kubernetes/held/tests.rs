@@ -124,6 +124,50 @@ fn receivers_are_known_before_it_is_known_who_subscribes() {
     }
 }
 
+/// What is known, whether receivers may be hidden, and whether Promotions may.
+fn known(held: &mut Held) -> (Known, bool, bool) {
+    let snapshot = held.snapshot();
+    (snapshot.known, snapshot.hides_receivers, snapshot.hides_promotions)
+}
+
+#[test]
+fn a_namespace_whose_rights_are_missing_holds_up_no_other() {
+    let within = |kind: Kind, namespace: &str| Feed::Kind {
+        kind,
+        namespace: Some(namespace.to_owned()),
+    };
+    let feeds = [Kind::ProjectConfig, Kind::Warehouse].map(|kind| ["shop", "infra"].map(|place| within(kind, place)));
+    let feeds = feeds.concat();
+    let mut held = held(&feeds);
+    for feed in &feeds {
+        held.take(feed, Report::Trouble(forbidden()));
+    }
+    assert_eq!(known(&mut held), (Known::Nothing, true, false));
+    held.take(&feeds[0], Report::Listed(vec![project()]));
+    held.add(hook());
+    held.take(&hook(), Report::Listed(vec![secret("czE=")]));
+    assert_eq!(known(&mut held), (Known::Receivers, true, false));
+    held.take(&feeds[2], Report::Listed(vec![warehouse("api", "a/b")]));
+    assert_eq!(known(&mut held), (Known::Everything, true, false));
+    held.take(&feeds[1], Report::Listed(vec![]));
+    assert_eq!(known(&mut held), (Known::Everything, false, false));
+}
+
+#[test]
+fn promotions_that_cannot_be_listed_hold_up_no_warehouse() {
+    let (warehouses, promotions) = (kind(Kind::Warehouse), kind(Kind::Promotion));
+    let mut held = held(&[warehouses.clone(), promotions.clone()]);
+    held.take(&warehouses, Report::Listed(vec![]));
+    assert_eq!(known(&mut held), (Known::Receivers, false, true));
+    held.take(
+        &promotions,
+        Report::Trouble(Failure::Refused("its storage is broken".to_owned())),
+    );
+    assert_eq!(known(&mut held), (Known::Everything, false, true));
+    held.take(&promotions, Report::Listed(vec![]));
+    assert_eq!(known(&mut held), (Known::Everything, false, false));
+}
+
 #[test]
 fn a_clusterconfig_that_nobody_may_see_is_none() {
     let feed = kind(Kind::ClusterConfig);
