@@ -82,7 +82,13 @@ pub fn warehouse_status(
         });
     } else if !images.is_empty() {
         let images = merged(kept.images.clone(), images);
-        status.discovered_artifacts = Some(DiscoveredArtifacts { images, ..kept });
+        // Without any time, whoever promotes takes what was found for nothing at all.
+        let discovered_at = kept.discovered_at.or(Some(now));
+        status.discovered_artifacts = Some(DiscoveredArtifacts {
+            discovered_at,
+            images,
+            ..kept
+        });
     }
     if let Some(artifacts) = &mut status.discovered_artifacts {
         room::make(&mut artifacts.images);

@@ -4,6 +4,8 @@
 mod doors;
 mod secret;
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 use landfall_core::door::{BaseUrl, PathDoor};
 use landfall_core::receiver::generic::Actions;
@@ -74,7 +76,7 @@ pub fn derive(snapshot: &Snapshot, settings: &Settings) -> Vec<Derived> {
             closed: vec![],
             flawed: vec![],
             withheld: vec![],
-            names: specs.iter().map(|spec| spec.name.clone()).collect(),
+            names: distinct(specs),
             generation: loaded.resource.metadata().generation,
             refresh_token,
         };
@@ -239,6 +241,13 @@ impl Derived {
         }
         status
     }
+}
+
+/// Each name once: of those that have one name, all but the first are closed.
+fn distinct(specs: &[ReceiverSpec]) -> Vec<String> {
+    let mut known = HashSet::new();
+    let names = specs.iter().map(|spec| &spec.name);
+    names.filter(|name| known.insert(*name)).cloned().collect()
 }
 
 /// Where its sender is to post: behind the current secret's path alone, whatever else is still good.

@@ -136,6 +136,26 @@ fn nine_senders_have_their_keys_and_their_doors() {
 }
 
 #[test]
+fn a_name_that_is_there_twice_is_published_once() {
+    let twice = config(
+        "shop",
+        &[("a", "dockerhub", "s"), ("a", "quay", "s"), ("b", "quay", "s")],
+    );
+    let derived = derive(
+        &snapshot(&[twice, secret("shop", "s", json!({ "secret": "x" }))]),
+        &settings(),
+    );
+    let status = derived[0].status(&ConfigStatus::default(), 1, Timestamp::UNIX_EPOCH);
+    let published = status.webhook_receivers.iter();
+    let published: Vec<(&str, &str)> = published
+        .map(|receiver| (receiver.name.as_str(), receiver.path.as_str()))
+        .collect();
+    let paths = [("dockerhub", "a"), ("quay", "b")].map(|(kind, name)| format!("/in{}", path(kind, "shop", name, "x")));
+    assert_eq!(published, [("a", paths[0].as_str()), ("b", paths[1].as_str())]);
+    assert!(ready(&derived[0]).contains("which an earlier receiver of this list has already"));
+}
+
+#[test]
 fn a_virtual_repository_is_told_to_its_receiver() {
     let mut config = config("shop", &[("jfrog", "artifactory", "s")]);
     config["spec"]["webhookReceivers"][0]["artifactory"]["virtualRepoName"] = json!("docker");
