@@ -107,10 +107,11 @@ fn print_warehouses(warehouses: &[Value]) -> anyhow::Result<()> {
         let state = ready.map(|ready| format!("{:?}", ready.status)).unwrap_or_default();
         let reason = ready.map(|ready| ready.reason.clone()).unwrap_or_default();
         let found = status.discovered_artifacts.unwrap_or_default();
-        let age = found
-            .discovered_at
-            .map(|time| ago(time, now))
-            .unwrap_or_else(|| "never".to_owned());
+        let age = match found.discovered_at {
+            Some(time) => ago(time, now),
+            None if is_elsewhere(warehouse) => String::new(),
+            None => "never".to_owned(),
+        };
         let row = |image: &str, newest: String, more: String| {
             vec![
                 text("namespace"),
@@ -138,7 +139,16 @@ fn print_warehouses(warehouses: &[Value]) -> anyhow::Result<()> {
     print_table(
         &["NAMESPACE", "NAME", "READY", "REASON", "IMAGE", "BEST", "FOUND", "SEEN"],
         rows,
-    )
+    )?;
+    if warehouses.iter().any(is_elsewhere) {
+        print("\nThe API server has their statuses: kubectl get warehouses.kargo.akuity.io --all-namespaces\n")?;
+    }
+    Ok(())
+}
+
+/// Whether its status is kept by an API server alone.
+fn is_elsewhere(warehouse: &Value) -> bool {
+    warehouse.get("status").is_none()
 }
 
 fn print_configs(configs: &[Value]) -> anyhow::Result<()> {

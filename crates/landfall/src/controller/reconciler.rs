@@ -143,7 +143,13 @@ impl Reconciler {
         let service = self.plan_anew();
         self.pursuits().clear();
         let targets = self.progresses.targets();
-        tracing::info!(warehouses = targets.len(), "this process serves the Warehouses");
+        let is_ours = |target: &&Target| {
+            self.progresses
+                .of(target)
+                .is_some_and(|progress| self.serves(&progress))
+        };
+        let warehouses = targets.iter().filter(is_ours).count();
+        tracing::info!(warehouses, "this process serves the Warehouses");
         for target in targets {
             self.schedule(&target);
         }

@@ -135,7 +135,7 @@ impl Answer {
                 Malformed::Payload(problem) => format!("failed to parse webhook payload: {problem}"),
                 other => other.to_string(),
             },
-            Self::Taken(Taken::Unavailable) => "the webhook could not be stored; try again".to_owned(),
+            Self::Taken(Taken::Unavailable) => "the webhook cannot be taken at the moment; try again".to_owned(),
             Self::Busy => "too many requests at once; try again".to_owned(),
             Self::Unknown => "not found".to_owned(),
             Self::Rejected => "unauthorized".to_owned(),

@@ -23,7 +23,9 @@ pub(super) struct Dispute {
 #[derive(Debug, PartialEq, Eq)]
 struct Said {
     receivers: Vec<(String, String)>,
-    conditions: Vec<(String, ConditionStatus, String, String)>,
+    conditions: Vec<(String, ConditionStatus, String, String, i64)>,
+    observed_generation: i64,
+    last_handled_refresh: String,
 }
 
 impl Said {
@@ -35,15 +37,19 @@ impl Said {
                 status,
                 reason,
                 message,
+                observed_generation,
                 ..
             } = condition;
-            (condition_type.clone(), *status, reason.clone(), message.clone())
+            let (reason, message) = (reason.clone(), message.clone());
+            (condition_type.clone(), *status, reason, message, *observed_generation)
         };
         Self {
             receivers: receivers
                 .map(|receiver| (receiver.name.clone(), receiver.url.clone()))
                 .collect(),
             conditions: status.conditions.iter().map(condition).collect(),
+            observed_generation: status.observed_generation,
+            last_handled_refresh: status.last_handled_refresh.clone(),
         }
     }
 }
@@ -83,9 +89,13 @@ impl Dispute {
         self.replaced == 2
     }
 
-    /// For how long it is left as it is.
+    /// For how long it is left as it is. More than the longest pause is none: then the clock has been set back.
     pub(super) fn pause(&self, now: Timestamp) -> SignedDuration {
-        self.until.duration_since(now).clamp(SignedDuration::ZERO, LONGEST)
+        let left = self.until.duration_since(now);
+        match left <= LONGEST {
+            true => left.max(SignedDuration::ZERO),
+            false => SignedDuration::ZERO,
+        }
     }
 }
 
@@ -132,7 +142,17 @@ mod tests {
         assert_eq!(dispute.pause(at(2)).as_secs(), 1);
         assert!(!dispute.wrote(&status("b"), at(3 + 60)));
         assert_eq!(dispute.pause(at(63)), SignedDuration::ZERO);
+        // Who asks for a refresh every second gets an answer every second.
+        for second in 64..70 {
+            let status = ConfigStatus {
+                last_handled_refresh: second.to_string(),
+                ..status("b")
+            };
+            assert!(!dispute.wrote(&status, at(second)));
+        }
+        assert!(!dispute.wrote(&status("b"), at(63)));
         // The clock was set back by a day.
+        assert_eq!(dispute.pause(at(63 - 86_400)), SignedDuration::ZERO);
         assert!(!dispute.wrote(&status("b"), at(63 - 86_400)));
     }
 }

@@ -92,7 +92,7 @@ impl Reconciler {
             }
             Err(failure) => {
                 let reason = format!(
-                    "the Secrets with credentials of namespace {} cannot be read: {failure}",
+                    "the Secrets with credentials for namespace {} cannot be read: {failure}",
                     target.project()
                 );
                 failed(&known, began, reason)

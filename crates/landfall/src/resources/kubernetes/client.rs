@@ -10,8 +10,9 @@ use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use kube::client::{Body, ConfigExt as _};
-use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
+use kube::config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
+use serde_json::json;
 use tower::{BoxError, ServiceBuilder, service_fn};
 
 /// How much of an answer is held before it is read, at most, for each connection and for as long as there is one. A list comes as fast
@@ -52,10 +53,11 @@ pub enum ConnectError {
 
 /// A client for the API server that a kubeconfig names, or else the environment.
 pub(super) async fn open(kubeconfig: Option<&Path>) -> Result<Client, ConnectError> {
-    let config = match kubeconfig {
+    let mut config = match kubeconfig {
         Some(path) => from_file(path).await?,
         None => from_surroundings().await?,
     };
+    take_written_token(&mut config.auth_info);
     client(config).map_err(|error| ConnectError::Credentials(error.to_string()))
 }
 
@@ -101,6 +103,23 @@ pub(super) fn of_metadata(client: &Client) -> Client {
     Client::new(service, namespace)
 }
 
+/// Takes the token of a file that ends in a newline, as people and editors write it; the library would send that along. A token that
+/// is exchanged by itself, such as a pod's, has none, and its file is read again and again.
+fn take_written_token(who: &mut AuthInfo) {
+    let written = who
+        .token_file
+        .as_ref()
+        .and_then(|file| std::fs::read_to_string(file).ok());
+    let Some(written) = written.filter(|written| written.ends_with(char::is_whitespace)) else {
+        return;
+    };
+    // The type of the token is a library's that is nobody's business here.
+    if let Ok(AuthInfo { token: Some(token), .. }) = serde_json::from_value(json!({ "token": written.trim() })) {
+        who.token.get_or_insert(token);
+        who.token_file = None;
+    }
+}
+
 async fn from_file(path: &Path) -> Result<Config, ConnectError> {
     let wrong = |error: KubeconfigError| ConnectError::Kubeconfig {
         path: path.to_owned(),
@@ -130,4 +149,26 @@ async fn from_surroundings() -> Result<Config, ConnectError> {
             }
             other => ConnectError::Environment(other.to_string()),
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_was_written_with_a_newline_is_taken_without_it() {
+        let folder = tempfile::tempdir().unwrap();
+        for (content, expected) in [("abc\n", Some("abc")), (" abc \r\n", Some("abc")), ("abc", None)] {
+            let file = folder.path().join("token");
+            std::fs::write(&file, content).unwrap();
+            let mut who = AuthInfo {
+                token_file: Some(file.display().to_string()),
+                ..AuthInfo::default()
+            };
+            take_written_token(&mut who);
+            assert_eq!(who.token_file.is_some(), expected.is_none(), "{content:?}");
+            let shown = serde_json::to_value(&who).unwrap()["token"].clone();
+            assert_eq!(shown.as_str(), expected, "{content:?}");
+        }
+    }
 }

@@ -453,7 +453,7 @@ fn the_rights_of_our_manifests_are_enough() {
     });
     let said = refused["status"]["conditions"].to_string();
     let expected =
-        format!("the Secrets with credentials of namespace {project} cannot be read: the API server refuses: ");
+        format!("the Secrets with credentials for namespace {project} cannot be read: the API server refuses: ");
     assert!(said.contains(&expected), "{said}");
 
     let of_the_project = server.kustomize(&folder("kargo/project")).unwrap();
