@@ -82,13 +82,8 @@ pub fn warehouse_status(
         });
     } else if !images.is_empty() {
         let images = merged(kept.images.clone(), images);
-        // Without any time, whoever promotes takes what was found for nothing at all.
-        let discovered_at = kept.discovered_at.or(Some(now));
-        status.discovered_artifacts = Some(DiscoveredArtifacts {
-            discovered_at,
-            images,
-            ..kept
-        });
+        // Until everything was discovered once there is no time: whoever makes Freight of it must not take half for all.
+        status.discovered_artifacts = Some(DiscoveredArtifacts { images, ..kept });
     }
     if let Some(artifacts) = &mut status.discovered_artifacts {
         room::make(&mut artifacts.images);
