@@ -28,7 +28,13 @@ struct Heard {
     /// Whether it has said at least once what there is.
     answered: bool,
     trouble: Option<Failure>,
+    /// How often in a row a right was missing.
+    refusals: u32,
 }
+
+/// An API server that has just started refuses everybody for a second or two, until it knows the rules. A right that is still missing
+/// after so many attempts, which take as long, is missing.
+const REFUSALS: u32 = 5;
 
 impl Heard {
     /// Whether it has said what there is, or that it cannot.
@@ -79,8 +85,11 @@ impl Held {
             Report::Trouble(failure) => {
                 // A kind that does not exist has no objects, and a right that a namespaced installation cannot have is as
                 // if there were none. What was known before stays all the same.
-                heard.answered |= failure == Failure::NotFound || is_optional(feed) && is_forbidden(&failure);
-                let is_new = heard.trouble.as_ref() != Some(&failure);
+                heard.refusals = if is_forbidden(&failure) { heard.refusals + 1 } else { 0 };
+                let is_withheld_for_good = is_optional(feed) && heard.refusals >= REFUSALS;
+                let before = heard.answered;
+                heard.answered |= failure == Failure::NotFound || is_withheld_for_good;
+                let is_new = heard.answered != before || heard.trouble.as_ref() != Some(&failure);
                 heard.trouble = Some(failure);
                 is_new
             }
