@@ -9,6 +9,7 @@ mod working;
 use std::path::Path;
 
 use anyhow::Context as _;
+use axum::Router;
 use jiff::SignedDuration;
 use landfall_core::pace::Pace;
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,7 +47,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
         .rate_limit_per_hour
         .and_then(|allowed| Pace::new(allowed, SignedDuration::from_hours(1), BURST));
     let working = Working::on(&opened, &config, pace).await?;
-    let (store, pipeline) = (opened.store, working.pipeline);
+    let (store, pipeline) = (opened.store.clone(), working.pipeline.clone());
     let first = opened.snapshot.borrow().clone();
     if first.known > Known::Nothing {
         working.reconfigurer.apply(&first).await?;
@@ -58,23 +59,7 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     answer_commands(&config.data_dir, admin)?;
     tokio::spawn(working.senders.clone().listen(store.clone()));
     let (known, in_force) = watch::channel(Known::Nothing);
-    let intake = Intake {
-        live: working.live,
-        known: in_force,
-        store: store.clone(),
-        pipeline: pipeline.clone(),
-        dedupe_window: config.dedupe_window,
-        metrics: working.metrics.clone(),
-        pace,
-        evaluators: Evaluators::default(),
-    };
-    let watch = Watch {
-        metrics: working.metrics,
-        senders: working.senders,
-        requests: Throttle::per_minute(config.peer_requests_per_minute),
-        failed_proofs: Throttle::per_minute(config.failed_proofs_per_minute),
-    };
-    let routes = server::routes(intake, opened.health, watch, config.limits);
+    let routes = routes(&opened, &working, &config, (pace, in_force));
     let stopped = stopped()?;
     let address = opened.listener.as_ref().map(|listener| listener.address);
     tracing::info!(
@@ -117,6 +102,32 @@ pub async fn serve(config: Config) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// The webhook door, which tells from `known` how much is in force.
+fn routes(
+    opened: &Opened,
+    working: &Working,
+    config: &Config,
+    (pace, known): (Option<Pace>, watch::Receiver<Known>),
+) -> Router {
+    let intake = Intake {
+        live: working.live.clone(),
+        known,
+        store: opened.store.clone(),
+        pipeline: working.pipeline.clone(),
+        dedupe_window: config.dedupe_window,
+        metrics: working.metrics.clone(),
+        pace,
+        evaluators: Evaluators::default(),
+    };
+    let watch = Watch {
+        metrics: working.metrics.clone(),
+        senders: working.senders.clone(),
+        requests: Throttle::per_minute(config.peer_requests_per_minute),
+        failed_proofs: Throttle::per_minute(config.failed_proofs_per_minute),
+    };
+    server::routes(intake, opened.health.clone(), watch, config.limits)
+}
+
 async fn resign_from(elected: Option<Elected>) {
     if let Some(elected) = elected {
         elected.resign().await;
@@ -124,7 +135,7 @@ async fn resign_from(elected: Option<Elected>) {
 }
 
 /// Answers probes and whoever collects metrics until the process ends: nothing stops them before.
-fn answer_to_the_end(bound: Bound, routes: axum::Router, tls: Option<Tls>) {
+fn answer_to_the_end(bound: Bound, routes: Router, tls: Option<Tls>) {
     tokio::spawn(bound.serve(routes, tls, Limits::for_probes(), std::future::pending()));
 }
 
