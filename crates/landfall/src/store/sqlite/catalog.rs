@@ -27,7 +27,7 @@ impl Store {
         found: Option<(Observation, Arc<Seen>)>,
     ) -> Result<(), StoreError> {
         let (repository, access, tag) = (repository.to_owned(), access.to_owned(), tag.clone());
-        self.write_repeatable(move |writing| {
+        self.write_repeatable(1, move |writing| {
             let connection = writing.connection;
             let id = id_of(connection, &repository, &access)?;
             let Some((observation, content)) = &found else {
@@ -59,7 +59,7 @@ impl Store {
         content: Arc<Seen>,
     ) -> Result<(), StoreError> {
         let (repository, access, digest) = (repository.to_owned(), access.to_owned(), digest.clone());
-        self.write_repeatable(move |writing| {
+        self.write_repeatable(1, move |writing| {
             let id = id_of(writing.connection, &repository, &access)?;
             put_content(writing.connection, id, &digest, &content)
         })
@@ -69,7 +69,7 @@ impl Store {
     /// Notes a complete listing, and forgets what no tag points at since.
     pub async fn note_listing(&self, repository: &str, access: &str, listing: Listing) -> Result<(), StoreError> {
         let (repository, access) = (repository.to_owned(), access.to_owned());
-        self.write_repeatable(move |writing| {
+        self.write_repeatable(listing.tags.len(), move |writing| {
             let connection = writing.connection;
             let id = id_of(connection, &repository, &access)?;
             connection.execute_batch(

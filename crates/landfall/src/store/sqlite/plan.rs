@@ -11,10 +11,11 @@ use rusqlite::{Connection, params};
 
 use super::super::Matched;
 use super::rows::json;
+use super::writer::ROWS;
 use super::{Store, StoreError, work};
 
 /// Work of one entry that is written with one commit, at most.
-pub(super) const PIECE: usize = 128;
+const PIECE: usize = ROWS;
 
 /// What is written of an entry with one commit. Texts are JSON already, so that the writer's thread does not make them.
 struct Planned {
@@ -43,7 +44,8 @@ impl Store {
         }
         let last: Arc<[Planned]> = last.into();
         let all = last.clone();
-        self.write_repeatable(move |writing| {
+        let rows = last.iter().map(|planned| 1 + planned.work.len()).sum();
+        self.write_repeatable(rows, move |writing| {
             all.iter()
                 .try_for_each(|planned| finish(writing.connection, planned, now))
         })
@@ -64,7 +66,7 @@ impl Store {
             let after = rest.split_off(PIECE);
             let piece = Arc::new(std::mem::replace(&mut rest, after));
             let writes = piece.clone();
-            self.write_repeatable(move |writing| {
+            self.write_repeatable(piece.len(), move |writing| {
                 if is_unmatched(writing.connection, id)? {
                     write(writing.connection, id, &writes, now)?;
                 }

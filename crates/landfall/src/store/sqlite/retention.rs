@@ -9,16 +9,20 @@ use super::{Store, StoreError};
 impl Store {
     /// Lets finished entries go, a slice at a time so that nobody waits for it. Says whether there is more to do.
     pub async fn prune(&self, retention: Retention, now: Timestamp) -> Result<bool, StoreError> {
-        const SLICE: u64 = 500;
+        const SLICE: u32 = 500;
         // Counting walks the whole table, which the writer has no time for.
         let total: i64 = self
             .read(|connection| connection.query_row("SELECT count(*) FROM entries", [], |row| row.get(0)))
             .await?;
-        self.write_repeatable(move |writing| {
+        self.write_repeatable(SLICE as usize, move |writing| {
             let connection = writing.connection;
-            let aged = doomed(connection, Some(retention.oldest_kept(now)), SLICE)?;
-            let surplus = doomed(connection, None, retention.surplus(total.unsigned_abs()).min(SLICE))?;
-            let more = aged.len() as u64 == SLICE || surplus.len() as u64 == SLICE;
+            let aged = doomed(connection, Some(retention.oldest_kept(now)), SLICE.into())?;
+            let surplus = doomed(
+                connection,
+                None,
+                retention.surplus(total.unsigned_abs()).min(SLICE.into()),
+            )?;
+            let more = aged.len() == SLICE as usize || surplus.len() == SLICE as usize;
             for (id, keys) in aged.into_iter().chain(surplus) {
                 remove(connection, id, &keys)?;
             }

@@ -1,8 +1,10 @@
 //! Writes and reads what entries still have to do for targets, and the attempts at it.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use landfall_core::journal::{Attempt, EntryId, Work};
 use landfall_core::refresh::Hint;
@@ -11,6 +13,7 @@ use rusqlite::{Connection, params};
 
 use super::super::{AttemptRecord, Claim, Replay, Settlement, WaitingWork, WorkRecord};
 use super::rows::{Repeated, json, parsed, time};
+use super::writer::ROWS;
 use super::{Store, StoreError};
 
 impl Store {
@@ -69,15 +72,27 @@ impl Store {
 
     /// Writes what a refresh did. Work whose state has changed meanwhile, by a replay, stays as it is.
     pub async fn settle(&self, settlement: Settlement) -> Result<(), StoreError> {
-        self.write_repeatable(move |writing| settlement.write(writing.connection))
-            .await
+        self.write_repeatable(settlement.work.len(), move |writing| {
+            settlement.write(writing.connection)
+        })
+        .await
     }
 
-    /// Writes what several refreshes did.
+    /// Writes what several refreshes did, a few at a time, so that deliveries that come meanwhile do not wait for all of it.
     pub async fn settle_all(&self, settlements: Arc<[(Settlement, Claim)]>) -> Result<(), StoreError> {
-        self.write_repeatable(move |writing| {
-            let mut all = settlements.iter();
-            all.try_for_each(|(settlement, _)| settlement.write(writing.connection))
+        let pieces = pieces(&settlements).into_iter();
+        let pieces = pieces.map(|piece| self.settle_piece(settlements.clone(), piece));
+        join_all(pieces).await.into_iter().collect()
+    }
+
+    async fn settle_piece(
+        &self,
+        settlements: Arc<[(Settlement, Claim)]>,
+        (piece, rows): (Range<usize>, usize),
+    ) -> Result<(), StoreError> {
+        self.write_repeatable(rows, move |writing| {
+            let mut piece = settlements[piece.clone()].iter();
+            piece.try_for_each(|(settlement, _)| settlement.write(writing.connection))
         })
         .await
     }
@@ -117,6 +132,19 @@ impl Store {
         })
         .await
     }
+}
+
+/// Settlements that are written together, with their rows.
+fn pieces(settlements: &[(Settlement, Claim)]) -> Vec<(Range<usize>, usize)> {
+    let mut pieces: Vec<(Range<usize>, usize)> = Vec::new();
+    for (place, (settlement, _)) in settlements.iter().enumerate() {
+        let more = settlement.work.len();
+        match pieces.last_mut() {
+            Some((piece, rows)) if *rows + more <= ROWS => (piece.end, *rows) = (place + 1, *rows + more),
+            _ => pieces.push((place..place + 1, more)),
+        }
+    }
+    pieces
 }
 
 impl Settlement {

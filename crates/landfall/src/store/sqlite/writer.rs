@@ -1,6 +1,7 @@
 //! The one thread that writes: it takes whatever waits and commits it together, so that many deliveries share one sync. Whoever
 //! waits is answered when the sync is over, or at once where nobody was promised anything.
 
+use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
@@ -25,6 +26,8 @@ pub(super) struct Writing<'a> {
 
 /// At most this many writes share a commit; more would make the first of them wait.
 const BATCH: usize = 256;
+/// So many rows of what nobody was promised anything of share a commit with what a delivery waits for: a millisecond's work.
+pub(super) const ROWS: usize = 64;
 /// At most this many writes wait. Beyond it, saying no at once is kinder than an answer that comes too late.
 const WAITING: usize = 4096;
 
@@ -34,6 +37,8 @@ pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
 /// A write and whoever waits for its result. It may run twice: a commit that fails as a whole is tried one by one.
 pub(super) trait Job: Send {
     fn promise(&self) -> Promise;
+    /// How much it writes, in rows, where it may wait for others.
+    fn rows(&self) -> usize;
     fn run(&mut self, writing: &mut Writing<'_>) -> rusqlite::Result<()>;
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
 }
@@ -50,6 +55,7 @@ pub(super) enum Promise {
 
 struct Pending<T, F, G> {
     promise: Promise,
+    rows: usize,
     write: F,
     /// What follows from a write that is on the disk, whether or not somebody still waits for it.
     then: G,
@@ -65,6 +71,10 @@ where
 {
     fn promise(&self) -> Promise {
         self.promise
+    }
+
+    fn rows(&self) -> usize {
+        self.rows
     }
 
     fn run(&mut self, writing: &mut Writing<'_>) -> rusqlite::Result<()> {
@@ -125,12 +135,13 @@ impl Store {
         self.write_then(write, |_| ()).await
     }
 
-    /// Writes what is done once more if it is lost with the power, and waits for no disk.
+    /// Writes what is done once more if it is lost with the power, and waits for no disk; so many rows, or as good as that.
     pub(super) async fn write_repeatable<T: Send + 'static>(
         &self,
+        rows: usize,
         write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.write_as(Promise::Repeatable, write, |_| ()).await
+        self.write_as((Promise::Repeatable, rows), write, |_| ()).await
     }
 
     /// Writes durably as [`write`](Self::write) does, and then does something quick, also where the caller went away.
@@ -139,18 +150,19 @@ impl Store {
         write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.write_as(Promise::Durable, write, then).await
+        self.write_as((Promise::Durable, 1), write, then).await
     }
 
     async fn write_as<T: Send + 'static>(
         &self,
-        promise: Promise,
+        (promise, rows): (Promise, usize),
         write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Pending {
             promise,
+            rows,
             write,
             then,
             result: None,
@@ -182,6 +194,26 @@ async fn answer(mut outcomes: mpsc::UnboundedReceiver<Outcomes>) {
     }
 }
 
+/// Writes that nobody was promised anything of, in their order. What a delivery waits for goes before them, and with it as many of
+/// them as it does not notice.
+#[derive(Default)]
+struct Waiting(VecDeque<Box<dyn Job>>);
+
+impl Waiting {
+    /// What is to be committed now, of what has come and what waits.
+    fn let_first(&mut self, come: Jobs) -> Jobs {
+        let come = come.into_iter();
+        let (mut together, repeatable): (Jobs, Jobs) = come.partition(|job| job.promise() == Promise::Durable);
+        self.0.extend(repeatable);
+        let mut rows = 0;
+        while let Some(job) = self.0.pop_front_if(|job| rows == 0 || rows + job.rows() <= ROWS) {
+            rows += job.rows().max(1);
+            together.push(job);
+        }
+        together
+    }
+}
+
 struct Loop {
     connection: Connection,
     ids: EntryIds,
@@ -194,16 +226,23 @@ struct Loop {
 
 impl Loop {
     fn run(mut self, mut receiver: mpsc::Receiver<Box<dyn Job>>) {
-        let mut jobs = Vec::with_capacity(BATCH);
-        while receiver.blocking_recv_many(&mut jobs, BATCH) > 0 {
-            // Whoever is about to write as well goes first, where somebody is: a commit costs about as much for many as for one.
-            thread::yield_now();
+        let (mut jobs, mut waiting) = (Vec::with_capacity(BATCH), Waiting::default());
+        loop {
+            if waiting.0.is_empty() {
+                if receiver.blocking_recv_many(&mut jobs, BATCH) == 0 {
+                    return;
+                }
+                // Whoever is about to write as well goes first, where somebody is: a commit costs about as much for many as for one.
+                thread::yield_now();
+            }
             while jobs.len() < BATCH
+                && waiting.0.len() < WAITING
                 && let Ok(job) = receiver.try_recv()
             {
                 jobs.push(job);
             }
-            let mut together = std::mem::replace(&mut jobs, Vec::with_capacity(BATCH));
+            let together = std::mem::replace(&mut jobs, Vec::with_capacity(BATCH));
+            let mut together = waiting.let_first(together);
             match self.commit(&mut together) {
                 Err(_) if together.len() > 1 => self.commit_one_by_one(together),
                 outcome => self.end(together, outcome),
@@ -275,5 +314,61 @@ impl Loop {
     /// Begins or ends a transaction. There are thousands of them in a second, so that to parse it each time would show.
     fn transaction(&self, statement: &str) -> rusqlite::Result<()> {
         self.connection.prepare_cached(statement)?.execute([]).map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Of(Promise, usize);
+
+    impl Job for Of {
+        fn promise(&self) -> Promise {
+            self.0
+        }
+
+        fn rows(&self) -> usize {
+            self.1
+        }
+
+        fn run(&mut self, _: &mut Writing<'_>) -> rusqlite::Result<()> {
+            Ok(())
+        }
+
+        fn answer(self: Box<Self>, _: Result<(), StoreError>) {}
+    }
+
+    #[test]
+    fn a_delivery_goes_before_what_is_done_once_more_and_takes_little_of_it_along() {
+        use Promise::{Durable, Repeatable};
+        let mut waiting = Waiting::default();
+        for (come, expected) in [
+            (
+                vec![
+                    (Repeatable, 40),
+                    (Durable, 1),
+                    (Repeatable, 30),
+                    (Repeatable, 10),
+                    (Durable, 1),
+                ],
+                vec![(Durable, 1), (Durable, 1), (Repeatable, 40)],
+            ),
+            (
+                vec![(Durable, 1)],
+                vec![(Durable, 1), (Repeatable, 30), (Repeatable, 10)],
+            ),
+            // What is more than fits is alone, and nothing overtakes it.
+            (vec![(Repeatable, 500), (Repeatable, 1)], vec![(Repeatable, 500)]),
+            (vec![(Durable, 1)], vec![(Durable, 1), (Repeatable, 1)]),
+            (vec![], vec![]),
+        ] {
+            let come = come
+                .into_iter()
+                .map(|(promise, rows)| Box::new(Of(promise, rows)) as Box<dyn Job>);
+            let together = waiting.let_first(come.collect());
+            let together: Vec<_> = together.iter().map(|job| (job.promise(), job.rows())).collect();
+            assert_eq!(together, expected);
+        }
     }
 }
