@@ -16,7 +16,7 @@ use crate::store::{Matched, Unmatched};
 
 /// Entries that are matched and written together.
 const BATCH: u32 = 256;
-/// Work that is written together, unless one entry alone has more: deliveries that come meanwhile wait for it to be on the disk.
+/// Work that is handed to the store together, unless one entry alone has more.
 const PIECE: usize = 256;
 
 impl Pipeline {

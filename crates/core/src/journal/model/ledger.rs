@@ -68,7 +68,7 @@ pub(super) fn keys(message: &Message) -> Vec<DedupeKey> {
 }
 
 impl Ledger {
-    /// `store/entries.rs`, `insert`.
+    /// `store/sqlite/intake.rs`, `insert`.
     pub fn accept(&mut self, message: &Message, ids: &mut EntryIds, now: Timestamp) -> EntryId {
         self.written = true;
         let all = message.pushes.iter().cloned().zip(keys(message));
@@ -93,7 +93,7 @@ impl Ledger {
         id
     }
 
-    /// `store/entries.rs`, `known_since`.
+    /// `store/sqlite/intake.rs`, `known_since`.
     fn known_since(&self, key: DedupeKey, now: Timestamp) -> Option<EntryId> {
         let (entry, at) = *self.seen.get(&key.digest)?;
         let counts = match key.lasts {
@@ -121,7 +121,7 @@ impl Ledger {
         ids.take(limit).collect()
     }
 
-    /// `store/entries.rs`, `plan`. Returns the rows that are new.
+    /// `store/sqlite/plan.rs`, `plan`. Returns the rows that are new.
     pub fn plan(&mut self, id: EntryId, work: &[(TargetNo, Vec<Hint>)], now: Timestamp) -> Vec<(EntryId, TargetNo)> {
         let Some(entry) = self.entries.get_mut(&id).filter(|entry| !entry.matched) else {
             return Vec::new();

@@ -27,7 +27,7 @@ struct Planned {
 type Piece = Vec<(Target, Vec<Hint>)>;
 
 impl Store {
-    /// Writes what matching found, together with the work that follows from it, and tells of each target whose work is on the disk. An
+    /// Writes what matching found, together with the work that follows from it, and tells of each target whose work is written. An
     /// entry is matched with the last piece of its work: where it comes to an end before, the entry is matched anew, and the work that
     /// is there already, or done, stays as it is.
     pub async fn plan(

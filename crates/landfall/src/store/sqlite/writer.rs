@@ -37,8 +37,6 @@ pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
 /// A write and whoever waits for its result. It may run twice: a commit that fails as a whole is tried one by one.
 pub(super) trait Job: Send {
     fn promise(&self) -> Promise;
-    /// How much it writes, in rows, where it may wait for others.
-    fn rows(&self) -> usize;
     fn run(&mut self, writing: &mut Writing<'_>) -> rusqlite::Result<()>;
     fn answer(self: Box<Self>, outcome: Result<(), StoreError>);
 }
@@ -50,12 +48,14 @@ pub(super) enum Promise {
     Durable,
     /// When it is committed. A crash of the process loses nothing of it; should the machine lose its power before the next sync,
     /// what led to it is still there, and it is done once more. The log is a sequence: nothing after it survives without it.
-    Repeatable,
+    Repeatable {
+        /// How much it writes, or as good as that.
+        rows: usize,
+    },
 }
 
 struct Pending<T, F, G> {
     promise: Promise,
-    rows: usize,
     write: F,
     /// What follows from a write that is on the disk, whether or not somebody still waits for it.
     then: G,
@@ -71,10 +71,6 @@ where
 {
     fn promise(&self) -> Promise {
         self.promise
-    }
-
-    fn rows(&self) -> usize {
-        self.rows
     }
 
     fn run(&mut self, writing: &mut Writing<'_>) -> rusqlite::Result<()> {
@@ -135,13 +131,13 @@ impl Store {
         self.write_then(write, |_| ()).await
     }
 
-    /// Writes what is done once more if it is lost with the power, and waits for no disk; so many rows, or as good as that.
+    /// Writes what is done once more if it is lost with the power, and waits for no disk: so many rows, or as good as that.
     pub(super) async fn write_repeatable<T: Send + 'static>(
         &self,
         rows: usize,
         write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.write_as((Promise::Repeatable, rows), write, |_| ()).await
+        self.write_as(Promise::Repeatable { rows }, write, |_| ()).await
     }
 
     /// Writes durably as [`write`](Self::write) does, and then does something quick, also where the caller went away.
@@ -150,19 +146,18 @@ impl Store {
         write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.write_as((Promise::Durable, 1), write, then).await
+        self.write_as(Promise::Durable, write, then).await
     }
 
     async fn write_as<T: Send + 'static>(
         &self,
-        (promise, rows): (Promise, usize),
+        promise: Promise,
         write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job = Box::new(Pending {
             promise,
-            rows,
             write,
             then,
             result: None,
@@ -195,19 +190,23 @@ async fn answer(mut outcomes: mpsc::UnboundedReceiver<Outcomes>) {
 }
 
 /// Writes that nobody was promised anything of, in their order. What a delivery waits for goes before them, and with it as many of
-/// them as it does not notice.
+/// them as it does not notice. Each with its rows.
 #[derive(Default)]
-struct Waiting(VecDeque<Box<dyn Job>>);
+struct Waiting(VecDeque<(usize, Box<dyn Job>)>);
 
 impl Waiting {
     /// What is to be committed now, of what has come and what waits.
     fn let_first(&mut self, come: Jobs) -> Jobs {
-        let come = come.into_iter();
-        let (mut together, repeatable): (Jobs, Jobs) = come.partition(|job| job.promise() == Promise::Durable);
-        self.0.extend(repeatable);
-        let mut rows = 0;
-        while let Some(job) = self.0.pop_front_if(|job| rows == 0 || rows + job.rows() <= ROWS) {
-            rows += job.rows().max(1);
+        let mut together = Vec::with_capacity(come.len());
+        for job in come {
+            match job.promise() {
+                Promise::Durable => together.push(job),
+                Promise::Repeatable { rows } => self.0.push_back((rows.max(1), job)),
+            }
+        }
+        let mut all = 0;
+        while let Some((rows, job)) = self.0.pop_front_if(|(rows, _)| all == 0 || all + *rows <= ROWS) {
+            all += rows;
             together.push(job);
         }
         together
@@ -265,7 +264,7 @@ impl Loop {
     fn end(&self, mut jobs: Jobs, outcome: Result<(), String>) {
         match outcome {
             Ok(()) => {
-                let repeatable = jobs.extract_if(.., |job| job.promise() == Promise::Repeatable);
+                let repeatable = jobs.extract_if(.., |job| job.promise() != Promise::Durable);
                 let repeatable: Jobs = repeatable.collect();
                 if !repeatable.is_empty() {
                     let _ = self.done.send((repeatable, Ok(())));
@@ -321,15 +320,11 @@ impl Loop {
 mod tests {
     use super::*;
 
-    struct Of(Promise, usize);
+    struct Of(Promise);
 
     impl Job for Of {
         fn promise(&self) -> Promise {
             self.0
-        }
-
-        fn rows(&self) -> usize {
-            self.1
         }
 
         fn run(&mut self, _: &mut Writing<'_>) -> rusqlite::Result<()> {
@@ -341,33 +336,22 @@ mod tests {
 
     #[test]
     fn a_delivery_goes_before_what_is_done_once_more_and_takes_little_of_it_along() {
-        use Promise::{Durable, Repeatable};
+        let (durable, repeatable) = (Promise::Durable, |rows| Promise::Repeatable { rows });
         let mut waiting = Waiting::default();
         for (come, expected) in [
             (
-                vec![
-                    (Repeatable, 40),
-                    (Durable, 1),
-                    (Repeatable, 30),
-                    (Repeatable, 10),
-                    (Durable, 1),
-                ],
-                vec![(Durable, 1), (Durable, 1), (Repeatable, 40)],
+                vec![repeatable(40), durable, repeatable(30), repeatable(10), durable],
+                vec![durable, durable, repeatable(40)],
             ),
-            (
-                vec![(Durable, 1)],
-                vec![(Durable, 1), (Repeatable, 30), (Repeatable, 10)],
-            ),
+            (vec![durable], vec![durable, repeatable(30), repeatable(10)]),
             // What is more than fits is alone, and nothing overtakes it.
-            (vec![(Repeatable, 500), (Repeatable, 1)], vec![(Repeatable, 500)]),
-            (vec![(Durable, 1)], vec![(Durable, 1), (Repeatable, 1)]),
+            (vec![repeatable(500), repeatable(1)], vec![repeatable(500)]),
+            (vec![durable], vec![durable, repeatable(1)]),
             (vec![], vec![]),
         ] {
-            let come = come
-                .into_iter()
-                .map(|(promise, rows)| Box::new(Of(promise, rows)) as Box<dyn Job>);
+            let come = come.into_iter().map(|promise| Box::new(Of(promise)) as Box<dyn Job>);
             let together = waiting.let_first(come.collect());
-            let together: Vec<_> = together.iter().map(|job| (job.promise(), job.rows())).collect();
+            let together: Vec<_> = together.iter().map(|job| job.promise()).collect();
             assert_eq!(together, expected);
         }
     }
