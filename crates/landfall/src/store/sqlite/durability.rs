@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,6 +20,9 @@ use super::writer::{Jobs, Outcomes};
 /// A sync that takes longer, on average, is worth a thread that waits for it. With a quicker one, the writer does better to wait
 /// by itself: more writes share the commit after, and nobody has to be woken.
 const SLOW: Duration = Duration::from_micros(400);
+/// What nobody waits for is brought to the disk after so long, so that the next delivery has little to wait for: its sync writes all
+/// that was committed since the last one.
+const LOOSE: Duration = Duration::from_millis(10);
 /// How many syncs the average is over, roughly.
 const AVERAGED: u64 = 8;
 
@@ -38,6 +41,10 @@ struct Shared {
     in_doubt: AtomicBool,
     /// How long a sync takes, in nanoseconds.
     average: AtomicU64,
+    /// Something is committed that is not on the disk yet, and for which nobody waits.
+    loose: AtomicBool,
+    /// Syncs that are on their way, or about to be, for which somebody waits.
+    awaited: AtomicUsize,
     file: Arc<str>,
     done: UnboundedSender<Outcomes>,
 }
@@ -78,6 +85,8 @@ impl Syncer {
             in_doubt: AtomicBool::new(false),
             // Until more is known of the disk, it is a slow one.
             average: AtomicU64::new(nanoseconds(10 * SLOW)),
+            loose: AtomicBool::new(false),
+            awaited: AtomicUsize::new(0),
             file,
             done,
         });
@@ -85,7 +94,7 @@ impl Syncer {
         let (commits, committed) = sync_channel(0);
         let work = {
             let shared = shared.clone();
-            move || committed.into_iter().for_each(|jobs| shared.finish(jobs))
+            move || shared.serve(&committed)
         };
         thread::Builder::new().name("journal-sync".to_owned()).spawn(work)?;
         Ok(Self { shared, commits })
@@ -93,12 +102,39 @@ impl Syncer {
 
     /// Has writes answered once their commit is on the disk.
     pub(super) fn take(&self, jobs: Jobs) {
+        if jobs.is_empty() {
+            return;
+        }
         if self.shared.average.load(Ordering::Relaxed) < nanoseconds(SLOW) {
             self.shared.finish(jobs);
         } else {
             // The thread lives as long as this; if it did not, whoever waits would learn that nobody answers.
             let _ = self.commits.send(jobs);
         }
+    }
+
+    /// Answers writes once their commit is on the disk. Whoever calls waits for it, and is one of the runtime's threads.
+    pub(super) fn wait_for(&self, jobs: Jobs) {
+        if jobs.is_empty() {
+            return;
+        }
+        let outcome = self.shared.outcome();
+        for job in jobs {
+            job.answer(outcome.clone());
+        }
+    }
+
+    /// Something was committed for which nobody waits.
+    pub(super) fn note_loose(&self) {
+        if !self.shared.loose.swap(true, Ordering::AcqRel) {
+            // To nobody in particular; where the thread does something else, it looks afterwards.
+            let _ = self.commits.try_send(Jobs::new());
+        }
+    }
+
+    /// Whether somebody waits for the disk now.
+    pub(super) fn is_awaited(&self) -> bool {
+        self.shared.awaited.load(Ordering::Acquire) > 0
     }
 
     /// Ends a doubt about what is on the disk before anything more is written: all that is in the log goes into the database,
@@ -119,13 +155,38 @@ impl Syncer {
 }
 
 impl Shared {
+    /// Runs until there is no writer any more.
+    fn serve(&self, committed: &Receiver<Jobs>) {
+        loop {
+            let next = match self.loose.load(Ordering::Acquire) {
+                true => committed.recv_timeout(LOOSE),
+                false => committed.recv().map_err(RecvTimeoutError::from),
+            };
+            match next {
+                Ok(jobs) if jobs.is_empty() => {}
+                Ok(jobs) => self.finish(jobs),
+                // If it fails, that is made good before anything else is written, and whoever writes then is told.
+                Err(RecvTimeoutError::Timeout) if self.loose.load(Ordering::Acquire) => drop(self.sync()),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
     fn finish(&self, jobs: Jobs) {
-        let outcome = self.sync().map_err(|problem| StoreError::Unavailable {
-            file: self.file.to_string(),
-            problem,
-        });
+        let outcome = self.outcome();
         // Where the runtime is gone, so is everybody who waited.
         let _ = self.done.send((jobs, outcome));
+    }
+
+    fn outcome(&self) -> Result<(), StoreError> {
+        self.awaited.fetch_add(1, Ordering::AcqRel);
+        let synced = self.sync();
+        self.awaited.fetch_sub(1, Ordering::AcqRel);
+        synced.map_err(|problem| StoreError::Unavailable {
+            file: self.file.to_string(),
+            problem,
+        })
     }
 
     fn sync(&self) -> Result<(), String> {
@@ -133,6 +194,7 @@ impl Shared {
         if self.in_doubt.load(Ordering::Acquire) {
             return Err("a commit before this one could not be synced".to_owned());
         }
+        self.loose.store(false, Ordering::Release);
         let began = Instant::now();
         sync().map_err(|error| {
             self.in_doubt.store(true, Ordering::Release);

@@ -134,11 +134,6 @@ async fn what_can_be_done_once_more_waits_for_no_sync() {
             |connection: &Connection| connection.query_row("SELECT count(*) FROM tags", [], |row| row.get::<_, i64>(0));
         store.read(count).await.unwrap()
     };
-    let listing = |tag: &str| Listing {
-        tags: vec![Tag::parse(tag).unwrap()],
-        unnamed: Vec::new(),
-        began: Timestamp::UNIX_EPOCH,
-    };
     store.note_listing("app", "x", listing("1")).await.unwrap();
     assert_eq!(entries(store.clone()).await, 1);
     // In one commit with a delivery, which is not on the disk and is refused.
@@ -146,6 +141,67 @@ async fn what_can_be_done_once_more_waits_for_no_sync() {
     refusal(refused);
     noted.unwrap();
     assert_eq!(entries(store.clone()).await, 2);
+}
+
+fn listing(tag: &str) -> Listing {
+    Listing {
+        tags: vec![Tag::parse(tag).unwrap()],
+        unnamed: Vec::new(),
+        began: Timestamp::UNIX_EPOCH,
+    }
+}
+
+/// A delivery's sync writes all that was committed before it as well: of that there is never much.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_waits_for_is_on_the_disk_soon() {
+    let folder = tempfile::tempdir().unwrap();
+    let (synced, syncs) = channel();
+    let store = Store::open_with(folder.path(), |_| move || synced.send(()).map_err(io::Error::other)).unwrap();
+    for tag in ["1", "2"] {
+        store.note_listing("app", "x", listing(tag)).await.unwrap();
+        syncs.recv_timeout(Duration::from_secs(10)).unwrap();
+    }
+    assert!(syncs.try_recv().is_err(), "what is on the disk already is synced again");
+}
+
+/// Who comes alone does not wait for other threads; of many, each is written with the others.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delivery_that_comes_alone_is_written_by_whoever_brings_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (synced, syncs) = channel();
+    let sync = |log: File| {
+        move || {
+            let thread = std::thread::current().name().unwrap_or_default().to_owned();
+            synced.send(thread).map_err(io::Error::other)?;
+            log.sync_data()
+        }
+    };
+    let store = Store::open_with(folder.path(), sync).unwrap();
+    let spawned = |store: Store| tokio::spawn(async move { take(&store, Vec::new()).await.unwrap() });
+    let of_its_own = |thread: &String| thread.starts_with("journal");
+    for _ in 0..3 {
+        spawned(store.clone()).await.unwrap();
+    }
+    let threads: Vec<_> = syncs.try_iter().collect();
+    assert_eq!(threads.iter().map(of_its_own).collect::<Vec<_>>(), [true, false, false]);
+
+    // Nobody is forgotten between the two ways, whatever else is written.
+    let many = (0..8).map(|number| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for round in 0..100 {
+                take(&store, Vec::new()).await.unwrap();
+                store
+                    .note_listing("app", "x", listing(&round.to_string()))
+                    .await
+                    .unwrap();
+                tokio::time::sleep(Duration::from_micros(number * round % 7 * 100)).await;
+            }
+        })
+    });
+    let all = futures_util::future::join_all(many);
+    let all = tokio::time::timeout(Duration::from_secs(120), all).await.unwrap();
+    all.into_iter().for_each(|ended| ended.unwrap());
 }
 
 #[tokio::test]

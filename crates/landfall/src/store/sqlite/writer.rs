@@ -1,19 +1,24 @@
-//! The one thread that writes: it takes whatever waits and commits it together, so that many deliveries share one sync. Whoever
-//! waits is answered when the sync is over, or at once where nobody was promised anything.
+//! Writes, one commit at a time. Where many wait, a thread takes whatever waits and commits it together, so that many deliveries
+//! share one sync; a delivery that comes alone is written by whoever brings it, who would only wait for that thread. Whoever waits
+//! is answered when the sync is over, or at once where nobody was promised anything.
 
-use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod desk;
+mod line;
+
 use std::sync::Arc;
 use std::thread;
 
 use landfall_core::journal::{EntryId, EntryIds};
 use rusqlite::{CachedStatement, Connection};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{mpsc, oneshot};
 
 use super::checkpoints::Checkpoints;
 use super::durability::Syncer;
 use super::recent::Recent;
 use super::{Store, StoreError};
+use desk::Desk;
+use line::{Joined, Line};
 
 /// What one write may use.
 pub(super) struct Writing<'a> {
@@ -24,15 +29,20 @@ pub(super) struct Writing<'a> {
     pub recent: &'a mut Recent,
 }
 
-/// At most this many writes share a commit; more would make the first of them wait.
-const BATCH: usize = 256;
-/// So many rows of what nobody was promised anything of share a commit with what a delivery waits for: a millisecond's work.
-pub(super) const ROWS: usize = 64;
-/// At most this many writes wait. Beyond it, saying no at once is kinder than an answer that comes too late.
-const WAITING: usize = 4096;
+pub(super) use line::ROWS;
 
+/// Whoever has one can write. When the last of them goes, what waits is written still, and the thread ends.
 #[derive(Clone)]
-pub(super) struct Writer(mpsc::Sender<Box<dyn Job>>);
+pub(super) struct Writer(Arc<Entrance>);
+
+/// The end of the line that is joined.
+struct Entrance(Arc<Line>);
+
+impl Drop for Entrance {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
 
 /// A write and whoever waits for its result. It may run twice: a commit that fails as a whole is tried one by one.
 pub(super) trait Job: Send {
@@ -100,25 +110,24 @@ impl Writer {
         file: Arc<str>,
         sync: impl FnMut() -> std::io::Result<()> + Send + 'static,
     ) -> Result<Self, Box<dyn std::error::Error>> {
-        let (sender, receiver) = mpsc::channel(WAITING);
         let (done, outcomes) = mpsc::unbounded_channel();
         tokio::spawn(answer(outcomes));
         let checkpoints = Checkpoints::start(&mut connection, &file)?;
-        let syncer = Syncer::start(sync, file.clone(), done.clone())?;
-        let work = move || {
-            Loop {
-                connection,
-                ids: EntryIds::after(last),
-                recent: Recent::default(),
-                file,
-                syncer,
-                checkpoints,
-                done,
-            }
-            .run(receiver)
-        };
-        thread::Builder::new().name("journal".to_owned()).spawn(work)?;
-        Ok(Self(sender))
+        let syncer = Arc::new(Syncer::start(sync, file.clone(), done.clone())?);
+        let line = Arc::new(Line::with(Desk {
+            connection,
+            ids: EntryIds::after(last),
+            recent: Recent::default(),
+            file,
+            syncer,
+            checkpoints,
+            done,
+        }));
+        let serving = line.clone();
+        thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || serving.serve())?;
+        Ok(Self(Arc::new(Entrance(line))))
     }
 }
 
@@ -163,14 +172,23 @@ impl Store {
             result: None,
             reply,
         });
-        self.writer.0.try_send(job).map_err(|refused| match refused {
-            mpsc::error::TrySendError::Full(_) => StoreError::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => self.unavailable(&"the writer has stopped"),
-        })?;
+        let may_write = promise == Promise::Durable && can_block();
+        match self.writer.0.0.join(job, may_write) {
+            Joined::Waiting => {}
+            // The runtime's other tasks go on in another thread meanwhile.
+            Joined::Alone(turn) => tokio::task::block_in_place(|| turn.take_alone()),
+            Joined::Full => return Err(StoreError::Overloaded),
+            Joined::Closed => return Err(self.unavailable(&"the writer has stopped")),
+        }
         answer
             .await
             .unwrap_or_else(|_| Err(self.unavailable(&"the writer has stopped")))
     }
+}
+
+/// Whether whoever calls may write by itself: the runtime can give its other tasks to another thread.
+fn can_block() -> bool {
+    Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
 }
 
 /// Writes that share a commit.
@@ -185,174 +203,6 @@ async fn answer(mut outcomes: mpsc::UnboundedReceiver<Outcomes>) {
     while let Some((jobs, outcome)) = outcomes.recv().await {
         for job in jobs {
             job.answer(outcome.clone());
-        }
-    }
-}
-
-/// Writes that nobody was promised anything of, in their order. What a delivery waits for goes before them, and with it as many of
-/// them as it does not notice. Each with its rows.
-#[derive(Default)]
-struct Waiting(VecDeque<(usize, Box<dyn Job>)>);
-
-impl Waiting {
-    /// What is to be committed now, of what has come and what waits.
-    fn let_first(&mut self, come: Jobs) -> Jobs {
-        let mut together = Vec::with_capacity(come.len());
-        for job in come {
-            match job.promise() {
-                Promise::Durable => together.push(job),
-                Promise::Repeatable { rows } => self.0.push_back((rows.max(1), job)),
-            }
-        }
-        let mut all = 0;
-        while let Some((rows, job)) = self.0.pop_front_if(|(rows, _)| all == 0 || all + *rows <= ROWS) {
-            all += rows;
-            together.push(job);
-        }
-        together
-    }
-}
-
-struct Loop {
-    connection: Connection,
-    ids: EntryIds,
-    recent: Recent,
-    file: Arc<str>,
-    syncer: Syncer,
-    checkpoints: Checkpoints,
-    done: mpsc::UnboundedSender<Outcomes>,
-}
-
-impl Loop {
-    fn run(mut self, mut receiver: mpsc::Receiver<Box<dyn Job>>) {
-        let (mut jobs, mut waiting) = (Vec::with_capacity(BATCH), Waiting::default());
-        loop {
-            if waiting.0.is_empty() {
-                if receiver.blocking_recv_many(&mut jobs, BATCH) == 0 {
-                    return;
-                }
-                // Whoever is about to write as well goes first, where somebody is: a commit costs about as much for many as for one.
-                thread::yield_now();
-            }
-            while jobs.len() < BATCH
-                && waiting.0.len() < WAITING
-                && let Ok(job) = receiver.try_recv()
-            {
-                jobs.push(job);
-            }
-            let together = std::mem::replace(&mut jobs, Vec::with_capacity(BATCH));
-            let mut together = waiting.let_first(together);
-            match self.commit(&mut together) {
-                Err(_) if together.len() > 1 => self.commit_one_by_one(together),
-                outcome => self.end(together, outcome),
-            }
-            self.checkpoints.look(&self.connection);
-        }
-    }
-
-    /// One bad write must not take its neighbours with it.
-    fn commit_one_by_one(&mut self, jobs: Vec<Box<dyn Job>>) {
-        for job in jobs {
-            let mut alone = vec![job];
-            let outcome = self.commit(&mut alone);
-            self.end(alone, outcome);
-        }
-    }
-
-    /// Has writes answered: what is committed as it was promised, and what failed at once. Where the runtime is gone, so is
-    /// everybody who waited.
-    fn end(&self, mut jobs: Jobs, outcome: Result<(), String>) {
-        match outcome {
-            Ok(()) => {
-                let repeatable = jobs.extract_if(.., |job| job.promise() != Promise::Durable);
-                let repeatable: Jobs = repeatable.collect();
-                if !repeatable.is_empty() {
-                    let _ = self.done.send((repeatable, Ok(())));
-                }
-                if !jobs.is_empty() {
-                    self.syncer.take(jobs);
-                }
-            }
-            Err(problem) => {
-                let file = self.file.to_string();
-                let _ = self.done.send((jobs, Err(StoreError::Unavailable { file, problem })));
-            }
-        }
-    }
-
-    fn commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), String> {
-        self.syncer.settle(&self.connection)?;
-        self.write(jobs).map_err(|error| error.to_string())
-    }
-
-    fn write(&mut self, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
-        let insertion = self.connection.prepare_cached(super::intake::INSERT)?;
-        self.transaction("BEGIN IMMEDIATE")?;
-        let mut writing = Writing {
-            connection: &self.connection,
-            insertion,
-            ids: &mut self.ids,
-            recent: &mut self.recent,
-        };
-        let run = AssertUnwindSafe(|| jobs.iter_mut().try_for_each(|job| job.run(&mut writing)));
-        // A bug in one write must not stop all others for good: it is rolled back and refused like any failure.
-        let done = catch_unwind(run).unwrap_or(Err(rusqlite::Error::UnwindingPanic));
-        drop(writing);
-        let done = done.and_then(|()| self.transaction("COMMIT"));
-        if done.is_err() && !self.connection.is_autocommit() {
-            // The transaction may be over already; if rolling back fails, the next BEGIN says so.
-            let _ = self.transaction("ROLLBACK");
-        }
-        match done {
-            Ok(()) => self.recent.committed(),
-            Err(_) => self.recent.rolled_back(),
-        }
-        done
-    }
-
-    /// Begins or ends a transaction. There are thousands of them in a second, so that to parse it each time would show.
-    fn transaction(&self, statement: &str) -> rusqlite::Result<()> {
-        self.connection.prepare_cached(statement)?.execute([]).map(drop)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Of(Promise);
-
-    impl Job for Of {
-        fn promise(&self) -> Promise {
-            self.0
-        }
-
-        fn run(&mut self, _: &mut Writing<'_>) -> rusqlite::Result<()> {
-            Ok(())
-        }
-
-        fn answer(self: Box<Self>, _: Result<(), StoreError>) {}
-    }
-
-    #[test]
-    fn a_delivery_goes_before_what_is_done_once_more_and_takes_little_of_it_along() {
-        let (durable, repeatable) = (Promise::Durable, |rows| Promise::Repeatable { rows });
-        let mut waiting = Waiting::default();
-        for (come, expected) in [
-            (
-                vec![repeatable(40), durable, repeatable(30), repeatable(10), durable],
-                vec![durable, durable, repeatable(40)],
-            ),
-            (vec![durable], vec![durable, repeatable(30), repeatable(10)]),
-            // What is more than fits is alone, and nothing overtakes it.
-            (vec![repeatable(500), repeatable(1)], vec![repeatable(500)]),
-            (vec![durable], vec![durable, repeatable(1)]),
-            (vec![], vec![]),
-        ] {
-            let come = come.into_iter().map(|promise| Box::new(Of(promise)) as Box<dyn Job>);
-            let together = waiting.let_first(come.collect());
-            let together: Vec<_> = together.iter().map(|job| job.promise()).collect();
-            assert_eq!(together, expected);
         }
     }
 }
