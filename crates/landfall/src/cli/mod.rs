@@ -8,6 +8,7 @@ mod crds;
 mod deliveries;
 mod docs;
 mod ending;
+mod environment;
 mod external_webhooks_server;
 mod get;
 mod image_updater;
@@ -132,11 +133,11 @@ fn others(called_as: CalledAs, found: Found, typed: Vec<OsString>) -> ExitCode {
     };
     let first = words.first().cloned();
     let name = OsString::from(called_as.name());
-    let matches = root.try_get_matches_from(std::iter::once(name).chain(words));
+    let matches = root.try_get_matches_from(std::iter::once(name).chain(words.iter().cloned()));
     let cli = matches.and_then(|matches| Cli::from_arg_matches(&matches));
     let result = match cli {
         Ok(cli) => cli.command.run(called_as).map_err(Failure::Run),
-        Err(error) => Err(Failure::Words(error)),
+        Err(error) => Err(Failure::Words(environment::named(error, &root_of(called_as), &words))),
     };
     // The description of all commands is large, and a server would hold it for as long as it runs. It is made anew for whoever
     // has to be told how a command is used.

@@ -197,6 +197,41 @@ fn the_built_in_template_is_shown() {
     assert_eq!(end(&called.output(&["template", "a", "b"])).1, stdout);
 }
 
+/// Whoever swapped the image in Kargo's Deployment has never heard of our flags.
+#[test]
+fn a_value_that_came_by_a_variable_is_refused_with_the_name_of_the_variable() {
+    let tip = |variable: &str| format!("tip: the value was read from the environment variable {variable}");
+    for (name, args, variable, value) in [
+        ("landfall", &["external-webhooks-server"][..], "PORT", "abc"),
+        ("kargo", &["external-webhooks-server"], "TLS_ENABLED", "maybe"),
+        (
+            "landfall",
+            &["external-webhooks-server"],
+            "GRACEFUL_SHUTDOWN_TIMEOUT",
+            "-1s",
+        ),
+        ("kargo", &["external-webhooks-server"], "LOG_FORMAT", "xml"),
+        ("landfall", &["serve", "--data-dir", "x"], "LANDFALL_LISTEN", "nowhere"),
+    ] {
+        let called = Called::new(name);
+        let output = called.command(args).env(variable, value).output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(value) && said.contains(&tip(variable)), "{said}");
+    }
+    // What was typed is not said to come from elsewhere.
+    let called = Called::new("landfall");
+    for typed in [&["--port", "abc"][..], &["--port=abc"]] {
+        let args = [&["external-webhooks-server"], typed].concat();
+        let output = called.command(&args).env("PORT", "8080").output().unwrap();
+        let said = text(&output.stderr);
+        assert!(
+            said.contains("'abc' for '--port <N>'") && !said.contains("tip"),
+            "{said}"
+        );
+    }
+}
+
 /// What becomes of a file with a template: what is shown, what is said, and the exit codes as Image Updater and as landfall.
 #[test]
 fn templates_of_ones_own_are_shown() {

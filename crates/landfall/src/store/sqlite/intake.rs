@@ -38,7 +38,7 @@ impl Store {
         let to_be_followed_up = matches!(entry.contents, Recorded::Events(_) | Recorded::Matched(..));
         let row = NewRow::from(entry);
         let write = move |writing: &mut Writing<'_>| insert(writing, &row, window);
-        self.write_then(write, move |acceptance| {
+        self.write_at_once_then(write, move |acceptance| {
             if to_be_followed_up && matches!(acceptance, Acceptance::New(_)) {
                 arrived();
             }

@@ -64,6 +64,16 @@ pub(super) enum Promise {
     },
 }
 
+/// Who may write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    /// The writer's thread.
+    Thread,
+    /// Whoever brings it as well, where nobody else is about to. It costs another thread of the runtime for that time, and saves
+    /// two waits for a processor.
+    Bringer,
+}
+
 struct Pending<T, F, G> {
     promise: Promise,
     write: F,
@@ -137,7 +147,7 @@ impl Store {
         &self,
         write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.write_then(write, |_| ()).await
+        self.write_as(Promise::Durable, By::Thread, write, |_| ()).await
     }
 
     /// Writes what is done once more if it is lost with the power, and waits for no disk: so many rows, or as good as that.
@@ -146,21 +156,29 @@ impl Store {
         rows: usize,
         write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.write_as(Promise::Repeatable { rows }, write, |_| ()).await
+        self.write_as(Promise::Repeatable { rows }, By::Thread, write, |_| ())
+            .await
     }
 
-    /// Writes durably as [`write`](Self::write) does, and then does something quick, also where the caller went away.
-    pub(super) async fn write_then<T: Send + 'static>(
+    /// Writes a delivery durably as [`write`](Self::write) does, as soon as that can be done at all, and then does something quick,
+    /// also where the caller went away.
+    pub(super) async fn write_at_once_then<T: Send + 'static>(
         &self,
         write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.write_as(Promise::Durable, write, then).await
+        // The runtime must be able to give its other tasks to another thread meanwhile.
+        let by = match Handle::current().runtime_flavor() {
+            RuntimeFlavor::MultiThread => By::Bringer,
+            _ => By::Thread,
+        };
+        self.write_as(Promise::Durable, by, write, then).await
     }
 
     async fn write_as<T: Send + 'static>(
         &self,
         promise: Promise,
+        by: By,
         write: impl FnMut(&mut Writing<'_>) -> rusqlite::Result<T> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, StoreError> {
@@ -172,10 +190,8 @@ impl Store {
             result: None,
             reply,
         });
-        let may_write = promise == Promise::Durable && can_block();
-        match self.writer.0.0.join(job, may_write) {
+        match self.writer.0.0.join(job, by) {
             Joined::Waiting => {}
-            // The runtime's other tasks go on in another thread meanwhile.
             Joined::Alone(turn) => tokio::task::block_in_place(|| turn.take_alone()),
             Joined::Full => return Err(StoreError::Overloaded),
             Joined::Closed => return Err(self.unavailable(&"the writer has stopped")),
@@ -184,11 +200,6 @@ impl Store {
             .await
             .unwrap_or_else(|_| Err(self.unavailable(&"the writer has stopped")))
     }
-}
-
-/// Whether whoever calls may write by itself: the runtime can give its other tasks to another thread.
-fn can_block() -> bool {
-    Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread)
 }
 
 /// Writes that share a commit.

@@ -6,7 +6,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use super::desk::Desk;
-use super::{Job, Jobs, Promise};
+use super::{By, Job, Jobs, Promise};
 
 /// At most this many writes share a commit; more would make the first of them wait.
 const BATCH: usize = 256;
@@ -28,6 +28,8 @@ struct State {
     desk: Option<Box<Desk>>,
     /// Nobody is about to join as well, as far as the last commit of deliveries tells: it had one.
     is_calm: bool,
+    /// The thread waits to be woken, which costs a system call.
+    is_asleep: bool,
     is_open: bool,
 }
 
@@ -50,6 +52,7 @@ impl Line {
                 waiting: Waiting::default(),
                 desk: Some(Box::new(desk)),
                 is_calm: false,
+                is_asleep: false,
                 is_open: true,
             }),
             changed: Condvar::new(),
@@ -58,12 +61,12 @@ impl Line {
 
     /// Joins the line; or gets the desk at once, where nobody writes and nobody else is about to. While a sync is on its way somebody
     /// is: those whom it has answered.
-    pub(super) fn join(&self, job: Box<dyn Job>, may_write: bool) -> Joined<'_> {
+    pub(super) fn join(&self, job: Box<dyn Job>, by: By) -> Joined<'_> {
         let mut state = self.state();
         if !state.is_open {
             return Joined::Closed;
         }
-        let is_alone = may_write && state.is_calm && state.waiting.durable.is_empty();
+        let is_alone = by == By::Bringer && state.is_calm && state.waiting.durable.is_empty();
         if let Some(desk) = state.desk.take_if(|desk| is_alone && !desk.syncer.is_awaited()) {
             return Joined::Alone(Turn::of(self, desk, vec![job]));
         }
@@ -71,15 +74,16 @@ impl Line {
             return Joined::Full;
         }
         if state.desk.is_some() {
-            self.changed.notify_one();
+            self.wake(&mut state);
         }
         Joined::Waiting
     }
 
     /// Nobody joins any more. What waits is written.
     pub(super) fn close(&self) {
-        self.state().is_open = false;
-        self.changed.notify_one();
+        let mut state = self.state();
+        state.is_open = false;
+        self.wake(&mut state);
     }
 
     /// Writes what waits, until the line is closed and empty.
@@ -99,6 +103,7 @@ impl Line {
                 return None;
             }
             if state.waiting.is_empty() || state.desk.is_none() {
+                state.is_asleep = true;
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
             } else if !state.is_calm && state.waiting.repeatable.is_empty() && !has_let_others_come {
                 // Whoever is about to write as well goes first: a commit costs about as much for many as for one.
@@ -109,6 +114,13 @@ impl Line {
             } else if let Some(desk) = state.desk.take() {
                 return Some(Turn::of(self, desk, state.waiting.together()));
             }
+        }
+    }
+
+    /// Wakes the thread, unless it is awake: then it sees for itself.
+    fn wake(&self, state: &mut State) {
+        if std::mem::take(&mut state.is_asleep) {
+            self.changed.notify_one();
         }
     }
 
@@ -182,7 +194,7 @@ impl Drop for Turn<'_> {
             state.is_calm = self.durable == 1;
         }
         if !state.waiting.is_empty() || !state.is_open {
-            self.line.changed.notify_one();
+            self.line.wake(&mut state);
         }
     }
 }
