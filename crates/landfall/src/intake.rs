@@ -203,9 +203,18 @@ impl Intake {
     /// Writes an entry and has it followed up. The store does both: a sender that hangs up ends its request, and must not end
     /// this between the two.
     async fn keep(&self, entry: NewEntry, targets: Vec<Target>) -> Result<Acceptance, StoreError> {
-        let pipeline = self.pipeline.clone();
-        let arrived = move || pipeline.arrived(&targets);
-        self.store.accept(entry, self.dedupe_window, arrived).await
+        let targets: Arc<[Target]> = targets.into();
+        let arrived = {
+            let (pipeline, targets) = (self.pipeline.clone(), targets.clone());
+            move || pipeline.arrived(&targets)
+        };
+        let kept = self.store.accept(entry, self.dedupe_window, arrived).await;
+        if kept.is_err() {
+            // Where a sync failed, it may be in the journal all the same, and not every sender tries again. Where it is not, there
+            // is nothing to do.
+            self.pipeline.arrived(&targets);
+        }
+        kept
     }
 
     fn pace_of(&self, delivery: &Delivery) -> Option<Pace> {

@@ -16,8 +16,8 @@ use crate::store::{Matched, Unmatched};
 
 /// Entries that are matched and written together.
 const BATCH: u32 = 256;
-/// Work that is handed to the store together, unless one entry alone has more.
-const PIECE: usize = 256;
+/// Entries and their work that are handed to the store together, unless one entry alone has more: so much is written at once.
+const PIECE: usize = 64;
 
 impl Pipeline {
     pub(super) async fn match_arrivals(self: Arc<Self>) {
@@ -68,13 +68,17 @@ fn in_pieces(planned: Vec<Matched>) -> impl Iterator<Item = Vec<Matched>> {
     let mut planned = planned.into_iter().peekable();
     std::iter::from_fn(move || {
         let mut together = vec![planned.next()?];
-        let mut size = together[0].work.len();
-        while let Some(next) = planned.next_if(|next| size + next.work.len() <= PIECE) {
-            size += next.work.len();
+        let mut size = rows(&together[0]);
+        while let Some(next) = planned.next_if(|next| size + rows(next) <= PIECE) {
+            size += rows(&next);
             together.push(next);
         }
         Some(together)
     })
+}
+
+fn rows(matched: &Matched) -> usize {
+    1 + matched.work.len()
 }
 
 /// Where each target that wants any of the events has to look.

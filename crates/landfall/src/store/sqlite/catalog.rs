@@ -69,7 +69,7 @@ impl Store {
     /// Notes a complete listing, and forgets what no tag points at since.
     pub async fn note_listing(&self, repository: &str, access: &str, listing: Listing) -> Result<(), StoreError> {
         let (repository, access) = (repository.to_owned(), access.to_owned());
-        self.write_repeatable(listing.tags.len(), move |writing| {
+        self.write_repeatable(listing.tags.len() + listing.unnamed.len(), move |writing| {
             let connection = writing.connection;
             let id = id_of(connection, &repository, &access)?;
             connection.execute_batch(

@@ -1,13 +1,12 @@
 //! Brings commits to the disk and then has them answered. Where a sync takes long, a thread of its own waits for it, and the writer
-//! prepares the next commit meanwhile.
+//! prepares the next commit meanwhile. What nobody waits for is brought there soon.
 
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -26,12 +25,8 @@ const LOOSE: Duration = Duration::from_millis(10);
 /// How many syncs the average is over, roughly.
 const AVERAGED: u64 = 8;
 
-/// Syncs what is committed, in the order in which it was.
-pub(super) struct Syncer {
-    shared: Arc<Shared>,
-    /// To the thread that waits for slow syncs.
-    commits: SyncSender<Jobs>,
-}
+/// Brings to the disk what is committed. Whoever waits may do that by himself, or leave it to a thread.
+pub(super) struct Syncer(Arc<Shared>);
 
 struct Shared {
     /// Returns when the whole log is on the disk.
@@ -41,12 +36,27 @@ struct Shared {
     in_doubt: AtomicBool,
     /// How long a sync takes, in nanoseconds.
     average: AtomicU64,
-    /// Something is committed that is not on the disk yet, and for which nobody waits.
-    loose: AtomicBool,
-    /// Syncs that are on their way, or about to be, for which somebody waits.
+    /// Commits that somebody waits for.
     awaited: AtomicUsize,
+    tray: Mutex<Tray>,
+    /// Something lies on the tray, or was taken from it.
+    changed: Condvar,
     file: Arc<str>,
     done: UnboundedSender<Outcomes>,
+}
+
+/// What is left to the thread.
+struct Tray {
+    committed: Option<Committed>,
+    /// Something is committed that is not on the disk yet, and for which nobody waits.
+    is_loose: bool,
+    is_open: bool,
+}
+
+/// Writes of one commit, for which somebody waits.
+pub(super) struct Committed {
+    jobs: Jobs,
+    shared: Arc<Shared>,
 }
 
 type Sync = Box<dyn FnMut() -> io::Result<()> + Send>;
@@ -85,62 +95,59 @@ impl Syncer {
             in_doubt: AtomicBool::new(false),
             // Until more is known of the disk, it is a slow one.
             average: AtomicU64::new(nanoseconds(10 * SLOW)),
-            loose: AtomicBool::new(false),
             awaited: AtomicUsize::new(0),
+            tray: Mutex::new(Tray {
+                committed: None,
+                is_loose: false,
+                is_open: true,
+            }),
+            changed: Condvar::new(),
             file,
             done,
         });
-        // A commit is handed over when the sync of the one before has ended. Meanwhile more writes gather for the next.
-        let (commits, committed) = sync_channel(0);
-        let work = {
-            let shared = shared.clone();
-            move || shared.serve(&committed)
-        };
-        thread::Builder::new().name("journal-sync".to_owned()).spawn(work)?;
-        Ok(Self { shared, commits })
+        let serving = shared.clone();
+        thread::Builder::new()
+            .name("journal-sync".to_owned())
+            .spawn(move || serving.serve())?;
+        Ok(Self(shared))
     }
 
-    /// Has writes answered once their commit is on the disk.
-    pub(super) fn take(&self, jobs: Jobs) {
-        if jobs.is_empty() {
-            return;
+    /// What was committed and is waited for, from now on.
+    pub(super) fn committed(&self, jobs: Jobs) -> Committed {
+        self.0.awaited.fetch_add(1, Ordering::AcqRel);
+        Committed {
+            jobs,
+            shared: self.0.clone(),
         }
-        if self.shared.average.load(Ordering::Relaxed) < nanoseconds(SLOW) {
-            self.shared.finish(jobs);
+    }
+
+    /// Has writes answered once their commit is on the disk. Where that takes long, this returns when it has begun, and meanwhile
+    /// more writes gather for the next commit.
+    pub(super) fn hand_over(&self, committed: Committed) {
+        if self.0.average.load(Ordering::Relaxed) < nanoseconds(SLOW) {
+            committed.finish();
         } else {
-            // The thread lives as long as this; if it did not, whoever waits would learn that nobody answers.
-            let _ = self.commits.send(jobs);
-        }
-    }
-
-    /// Answers writes once their commit is on the disk. Whoever calls waits for it, and is one of the runtime's threads.
-    pub(super) fn wait_for(&self, jobs: Jobs) {
-        if jobs.is_empty() {
-            return;
-        }
-        let outcome = self.shared.outcome();
-        for job in jobs {
-            job.answer(outcome.clone());
+            self.0.put_on_tray(committed);
         }
     }
 
     /// Something was committed for which nobody waits.
     pub(super) fn note_loose(&self) {
-        if !self.shared.loose.swap(true, Ordering::AcqRel) {
-            // To nobody in particular; where the thread does something else, it looks afterwards.
-            let _ = self.commits.try_send(Jobs::new());
+        let mut tray = self.0.tray();
+        if !std::mem::replace(&mut tray.is_loose, true) {
+            self.0.changed.notify_all();
         }
     }
 
     /// Whether somebody waits for the disk now.
     pub(super) fn is_awaited(&self) -> bool {
-        self.shared.awaited.load(Ordering::Acquire) > 0
+        self.0.awaited.load(Ordering::Acquire) > 0
     }
 
     /// Ends a doubt about what is on the disk before anything more is written: all that is in the log goes into the database,
     /// which is synced, and the log begins anew. While that cannot be done, nothing is written.
     pub(super) fn settle(&self, connection: &Connection) -> Result<(), String> {
-        if !self.shared.in_doubt.load(Ordering::Acquire) {
+        if !self.0.in_doubt.load(Ordering::Acquire) {
             return Ok(());
         }
         let busy: bool = connection
@@ -149,52 +156,109 @@ impl Syncer {
         if busy {
             return Err("what could not be synced is still being read".to_owned());
         }
-        self.shared.in_doubt.store(false, Ordering::Release);
+        self.0.in_doubt.store(false, Ordering::Release);
         Ok(())
+    }
+}
+
+impl Drop for Syncer {
+    fn drop(&mut self) {
+        self.0.tray().is_open = false;
+        self.0.changed.notify_all();
+    }
+}
+
+impl Committed {
+    /// Waits for the disk and has the writes answered.
+    fn finish(mut self) {
+        let outcome = self.outcome();
+        // Where the runtime is gone, so is everybody who waited.
+        let _ = self.shared.done.send((std::mem::take(&mut self.jobs), outcome));
+    }
+
+    /// Waits for the disk and answers the writes. Whoever calls is one of the runtime's threads.
+    pub(super) fn finish_here(mut self) {
+        let outcome = self.outcome();
+        for job in std::mem::take(&mut self.jobs) {
+            job.answer(outcome.clone());
+        }
+    }
+
+    fn outcome(&self) -> Result<(), StoreError> {
+        self.shared.sync().map_err(|problem| StoreError::Unavailable {
+            file: self.shared.file.to_string(),
+            problem,
+        })
+    }
+}
+
+impl Drop for Committed {
+    fn drop(&mut self) {
+        self.shared.awaited.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
 impl Shared {
     /// Runs until there is no writer any more.
-    fn serve(&self, committed: &Receiver<Jobs>) {
+    fn serve(&self) {
+        let mut tray = self.tray();
         loop {
-            let next = match self.loose.load(Ordering::Acquire) {
-                true => committed.recv_timeout(LOOSE),
-                false => committed.recv().map_err(RecvTimeoutError::from),
-            };
-            match next {
-                Ok(jobs) if jobs.is_empty() => {}
-                Ok(jobs) => self.finish(jobs),
-                // If it fails, that is made good before anything else is written, and whoever writes then is told.
-                Err(RecvTimeoutError::Timeout) if self.loose.load(Ordering::Acquire) => drop(self.sync()),
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => return,
+            if let Some(committed) = tray.committed.take() {
+                self.changed.notify_all();
+                drop(tray);
+                committed.finish();
+                tray = self.tray();
+            } else if !tray.is_open {
+                return;
+            } else if tray.is_loose {
+                let (waited, timeout) = self
+                    .changed
+                    .wait_timeout(tray, LOOSE)
+                    .unwrap_or_else(PoisonError::into_inner);
+                tray = waited;
+                if timeout.timed_out() && tray.is_loose && tray.committed.is_none() {
+                    drop(tray);
+                    self.bring_what_is_loose();
+                    tray = self.tray();
+                }
+            } else {
+                tray = self.changed.wait(tray).unwrap_or_else(PoisonError::into_inner);
             }
         }
     }
 
-    fn finish(&self, jobs: Jobs) {
-        let outcome = self.outcome();
-        // Where the runtime is gone, so is everybody who waited.
-        let _ = self.done.send((jobs, outcome));
+    fn bring_what_is_loose(&self) {
+        if let Err(problem) = self.sync() {
+            let file = &*self.file;
+            tracing::error!(
+                file,
+                problem,
+                "refreshes are not on the disk; nothing more is written until they are"
+            );
+        }
     }
 
-    fn outcome(&self) -> Result<(), StoreError> {
-        self.awaited.fetch_add(1, Ordering::AcqRel);
-        let synced = self.sync();
-        self.awaited.fetch_sub(1, Ordering::AcqRel);
-        synced.map_err(|problem| StoreError::Unavailable {
-            file: self.file.to_string(),
-            problem,
-        })
+    /// Returns when the thread has taken it.
+    fn put_on_tray(&self, committed: Committed) {
+        let mut tray = self.tray();
+        tray.committed = Some(committed);
+        self.changed.notify_all();
+        while tray.committed.is_some() {
+            tray = self.changed.wait(tray).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn tray(&self) -> MutexGuard<'_, Tray> {
+        self.tray.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn sync(&self) -> Result<(), String> {
         let mut sync = self.sync.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of what comes from now on, this sync proves nothing.
+        self.tray().is_loose = false;
         if self.in_doubt.load(Ordering::Acquire) {
             return Err("a commit before this one could not be synced".to_owned());
         }
-        self.loose.store(false, Ordering::Release);
         let began = Instant::now();
         sync().map_err(|error| {
             self.in_doubt.store(true, Ordering::Release);

@@ -27,7 +27,8 @@ pub(super) const INSERT: &str =
 impl Store {
     /// Writes a delivery, unless every event of it is known; then it writes that. `window` bounds how long equal contents
     /// count as the same. `arrived` is called when it is on the disk and is to be followed up, also where the caller went
-    /// away.
+    /// away; and where it repeats another, of which nobody may have been told that it is on the disk: it was refused when a sync
+    /// failed, and the next one succeeded.
     pub async fn accept(
         &self,
         entry: NewEntry,
@@ -38,10 +39,9 @@ impl Store {
         let to_be_followed_up = matches!(entry.contents, Recorded::Events(_) | Recorded::Matched(..));
         let row = NewRow::from(entry);
         let write = move |writing: &mut Writing<'_>| insert(writing, &row, window);
-        self.write_at_once_then(write, move |acceptance| {
-            if to_be_followed_up && matches!(acceptance, Acceptance::New(_)) {
-                arrived();
-            }
+        self.write_at_once_then(write, move |acceptance| match acceptance {
+            Acceptance::New(_) | Acceptance::Duplicate { .. } if to_be_followed_up => arrived(),
+            Acceptance::New(_) | Acceptance::Duplicate { .. } | Acceptance::Recorded(_) => {}
         })
         .await
     }

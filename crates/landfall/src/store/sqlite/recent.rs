@@ -66,7 +66,7 @@ impl Recent {
         self.pending.insert(key, brought);
     }
 
-    /// The transaction is on the disk.
+    /// The transaction is committed.
     pub(super) fn committed(&mut self) {
         for (key, brought) in self.pending.drain() {
             self.known.insert(key, brought);

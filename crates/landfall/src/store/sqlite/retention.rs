@@ -17,12 +17,10 @@ impl Store {
         self.write_repeatable(SLICE as usize, move |writing| {
             let connection = writing.connection;
             let aged = doomed(connection, Some(retention.oldest_kept(now)), SLICE.into())?;
-            let surplus = doomed(
-                connection,
-                None,
-                retention.surplus(total.unsigned_abs()).min(SLICE.into()),
-            )?;
-            let more = aged.len() == SLICE as usize || surplus.len() == SLICE as usize;
+            let left = u64::from(SLICE).saturating_sub(aged.len() as u64);
+            let surplus = retention.surplus(total.unsigned_abs()).min(left);
+            let surplus = doomed(connection, None, surplus)?;
+            let more = aged.len() + surplus.len() == SLICE as usize;
             for (id, keys) in aged.into_iter().chain(surplus) {
                 remove(connection, id, &keys)?;
             }

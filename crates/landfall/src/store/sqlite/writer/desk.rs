@@ -9,10 +9,18 @@ use tokio::sync::mpsc;
 
 use super::super::StoreError;
 use super::super::checkpoints::Checkpoints;
-use super::super::durability::Syncer;
+use super::super::durability::{Committed, Syncer};
 use super::super::intake::INSERT;
 use super::super::recent::Recent;
 use super::{Job, Jobs, Outcomes, Promise, Writing};
+
+/// Why nothing was committed.
+enum Refused {
+    /// Nothing can be: each write alone would only wait for the same once more.
+    All(String),
+    /// One of the writes may be the reason.
+    Perhaps(String),
+}
 
 /// There is one, and whoever has it writes.
 pub(super) struct Desk {
@@ -20,17 +28,17 @@ pub(super) struct Desk {
     pub(super) ids: EntryIds,
     pub(super) recent: Recent,
     pub(super) file: Arc<str>,
-    pub(super) syncer: Arc<Syncer>,
+    pub(super) syncer: Syncer,
     pub(super) checkpoints: Checkpoints,
     pub(super) done: mpsc::UnboundedSender<Outcomes>,
 }
 
 impl Desk {
     /// Commits writes, and has those answered that failed or wait for no disk. Returns those that do.
-    pub(super) fn commit(&mut self, mut jobs: Jobs) -> Jobs {
-        match self.try_commit(&mut jobs) {
+    pub(super) fn commit(&mut self, mut jobs: Jobs) -> Option<Committed> {
+        let committed = match self.try_commit(&mut jobs) {
             // One bad write must not take its neighbours with it.
-            Err(_) if jobs.len() > 1 => {
+            Err(Refused::Perhaps(_)) if jobs.len() > 1 => {
                 let alone = jobs.into_iter().map(|job| vec![job]);
                 let committed = alone.flat_map(|mut job| {
                     let outcome = self.try_commit(&mut job);
@@ -39,11 +47,12 @@ impl Desk {
                 committed.collect()
             }
             outcome => self.end(jobs, outcome),
-        }
+        };
+        (!committed.is_empty()).then(|| self.syncer.committed(committed))
     }
 
     /// Where the runtime is gone, so is everybody who waited for an answer.
-    fn end(&self, mut jobs: Jobs, outcome: Result<(), String>) -> Jobs {
+    fn end(&self, mut jobs: Jobs, outcome: Result<(), Refused>) -> Jobs {
         match outcome {
             Ok(()) => {
                 let repeatable = jobs.extract_if(.., |job| job.promise() != Promise::Durable);
@@ -54,7 +63,7 @@ impl Desk {
                 }
                 jobs
             }
-            Err(problem) => {
+            Err(Refused::All(problem) | Refused::Perhaps(problem)) => {
                 let file = self.file.to_string();
                 let _ = self.done.send((jobs, Err(StoreError::Unavailable { file, problem })));
                 Jobs::new()
@@ -62,24 +71,28 @@ impl Desk {
         }
     }
 
-    fn try_commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), String> {
-        self.syncer.settle(&self.connection)?;
-        self.write(jobs).map_err(|error| error.to_string())
+    fn try_commit(&mut self, jobs: &mut [Box<dyn Job>]) -> Result<(), Refused> {
+        self.syncer.settle(&self.connection).map_err(Refused::All)?;
+        self.transaction("BEGIN IMMEDIATE")
+            .map_err(|error| Refused::All(error.to_string()))?;
+        self.write(jobs).map_err(|error| Refused::Perhaps(error.to_string()))
     }
 
+    /// Writes into the transaction that has begun, and ends it.
     fn write(&mut self, jobs: &mut [Box<dyn Job>]) -> rusqlite::Result<()> {
-        let insertion = self.connection.prepare_cached(INSERT)?;
-        self.transaction("BEGIN IMMEDIATE")?;
-        let mut writing = Writing {
-            connection: &self.connection,
-            insertion,
-            ids: &mut self.ids,
-            recent: &mut self.recent,
-        };
-        let run = AssertUnwindSafe(|| jobs.iter_mut().try_for_each(|job| job.run(&mut writing)));
+        let (connection, ids, recent) = (&self.connection, &mut self.ids, &mut self.recent);
+        let run = AssertUnwindSafe(|| {
+            let insertion = connection.prepare_cached(INSERT)?;
+            let mut writing = Writing {
+                connection,
+                insertion,
+                ids,
+                recent,
+            };
+            jobs.iter_mut().try_for_each(|job| job.run(&mut writing))
+        });
         // A bug in one write must not stop all others for good: it is rolled back and refused like any failure.
         let done = catch_unwind(run).unwrap_or(Err(rusqlite::Error::UnwindingPanic));
-        drop(writing);
         let done = done.and_then(|()| self.transaction("COMMIT"));
         if done.is_err() && !self.connection.is_autocommit() {
             // The transaction may be over already; if rolling back fails, the next BEGIN says so.

@@ -91,7 +91,7 @@ impl Line {
         // If it ends by a bug, nobody is left waiting for it.
         let _closing = Closing(self);
         while let Some(turn) = self.next() {
-            turn.take();
+            turn.write();
         }
     }
 
@@ -165,24 +165,27 @@ impl<'a> Turn<'a> {
     }
 
     /// Writes, and leaves to others what takes long.
-    fn take(mut self) {
+    fn write(mut self) {
         let jobs = std::mem::take(&mut self.jobs);
         if let Some(desk) = &mut self.desk {
-            let committed = desk.commit(jobs);
-            desk.syncer.take(committed);
+            if let Some(committed) = desk.commit(jobs) {
+                desk.syncer.hand_over(committed);
+            }
             desk.checkpoints.look(&desk.connection);
         }
     }
 
-    /// Writes, and waits for the disk; others may write meanwhile.
-    pub(super) fn take_alone(mut self) {
+    /// Writes, and waits for the disk; others may write meanwhile. A checkpoint that is due comes first: it is rare, and whoever has
+    /// the desk next would wait for it.
+    pub(super) fn write_and_wait(mut self) {
         let jobs = std::mem::take(&mut self.jobs);
         let Some(desk) = &mut self.desk else { return };
         let committed = desk.commit(jobs);
         desk.checkpoints.look(&desk.connection);
-        let syncer = desk.syncer.clone();
         drop(self);
-        syncer.wait_for(committed);
+        if let Some(committed) = committed {
+            committed.finish_here();
+        }
     }
 }
 
@@ -203,8 +206,14 @@ impl Drop for Turn<'_> {
 #[derive(Default)]
 struct Waiting {
     durable: VecDeque<Box<dyn Job>>,
-    /// Each with its rows.
-    repeatable: VecDeque<(usize, Box<dyn Job>)>,
+    repeatable: VecDeque<Repeatable>,
+}
+
+struct Repeatable {
+    rows: usize,
+    /// A delivery went before it, because it is more than a delivery takes along. That happens once.
+    was_passed: bool,
+    job: Box<dyn Job>,
 }
 
 impl Waiting {
@@ -217,7 +226,11 @@ impl Waiting {
         match job.promise() {
             Promise::Durable if self.durable.len() < WAITING => self.durable.push_back(job),
             Promise::Repeatable { rows } if self.repeatable.len() < WAITING => {
-                self.repeatable.push_back((rows.max(1), job));
+                self.repeatable.push_back(Repeatable {
+                    rows: rows.max(1),
+                    was_passed: false,
+                    job,
+                });
             }
             Promise::Durable | Promise::Repeatable { .. } => return false,
         }
@@ -228,13 +241,18 @@ impl Waiting {
     fn together(&mut self) -> Jobs {
         let deliveries = self.durable.len().min(BATCH);
         let mut together: Jobs = self.durable.drain(..deliveries).collect();
+        let goes_first = |next: &mut Repeatable| {
+            let is_passed = deliveries > 0 && next.rows > ROWS && !next.was_passed;
+            next.was_passed |= is_passed;
+            is_passed
+        };
+        if self.repeatable.front_mut().is_some_and(goes_first) {
+            return together;
+        }
         let mut all = 0;
-        while let Some((rows, job)) = self
-            .repeatable
-            .pop_front_if(|(rows, _)| all == 0 || all + *rows <= ROWS)
-        {
-            all += rows;
-            together.push(job);
+        while let Some(next) = self.repeatable.pop_front_if(|next| all == 0 || all + next.rows <= ROWS) {
+            all += next.rows;
+            together.push(next.job);
         }
         together
     }
@@ -269,9 +287,12 @@ mod tests {
                 vec![durable, durable, repeatable(40)],
             ),
             (vec![durable], vec![durable, repeatable(30), repeatable(10)]),
-            // What is more than fits is alone, and nothing overtakes it.
+            // What is more than fits is alone, and nothing but one commit of deliveries overtakes it.
             (vec![repeatable(500), repeatable(1)], vec![repeatable(500)]),
             (vec![durable], vec![durable, repeatable(1)]),
+            (vec![repeatable(500), repeatable(1), durable], vec![durable]),
+            (vec![durable], vec![durable, repeatable(500)]),
+            (vec![], vec![repeatable(1)]),
             (vec![], vec![]),
         ] {
             for promise in come {
