@@ -73,6 +73,32 @@ impl PlaceArgs {
         Ok((Place::Manifests(folder()?), None))
     }
 
+    /// The settings that have no effect on a folder, where one is read.
+    pub(super) fn idle(&self) -> Vec<&'static str> {
+        let KubernetesArgs {
+            kubeconfig,
+            watch_namespaces,
+            controllers: _,
+            shard,
+            lease_namespace: _,
+        } = &self.api_server;
+        let settings = [
+            ("--kubeconfig", kubeconfig.as_ref().is_some_and(|file| !file.is_empty())),
+            (
+                "--watch-namespaces",
+                watch_namespaces.iter().any(|name| !name.is_empty()),
+            ),
+            ("--shard", shard.as_ref().is_some_and(|name| !name.is_empty())),
+        ];
+        let idle = settings.into_iter().filter(|(_, is_set)| *is_set && !self.kubernetes);
+        idle.map(|(name, _)| name).collect()
+    }
+
+    /// Whether resources come from an API server.
+    pub(super) fn is_kubernetes(&self) -> bool {
+        self.kubernetes
+    }
+
     /// The kubeconfig, where one is named.
     pub(super) fn kubeconfig(&self) -> Option<PathBuf> {
         self.api_server.kubeconfig()

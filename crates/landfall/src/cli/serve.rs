@@ -13,6 +13,9 @@ use super::tls::TlsArgs;
 use crate::config::{Config, LogFormat};
 use crate::server::ListenAddress;
 
+/// The folder with the resources where nobody names one.
+const MANIFESTS: &str = "manifests";
+
 /// Receive deliveries and follow them up, with resources from a folder of manifests or from Kubernetes.
 ///
 /// Reads ProjectConfigs, ClusterConfigs, Warehouses and Secrets, and follows their changes. Senders post to the URLs that
@@ -29,7 +32,7 @@ use crate::server::ListenAddress;
 #[allow(rustdoc::bare_urls, reason = "the comment is the help, with a shell's examples")]
 pub(super) struct ServeArgs {
     /// The folder with the resources, as YAML or JSON; it is read with its subfolders, and watched.
-    #[arg(long, env = "LANDFALL_MANIFESTS", default_value = "manifests", value_name = "DIR")]
+    #[arg(long, env = "LANDFALL_MANIFESTS", default_value = MANIFESTS, value_name = "DIR")]
     manifests: PathBuf,
     #[command(flatten)]
     place: PlaceArgs,
@@ -70,7 +73,25 @@ enum LogFormatArg {
 
 impl ServeArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
-        server::run(self.meaning()?, &[])
+        let notes = self.notes();
+        server::run(self.meaning()?, &notes)
+    }
+
+    /// What whoever started it should know.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        let idle = self.place.idle();
+        if !idle.is_empty() {
+            let idle = idle.join(", ");
+            notes.push(format!("without --kubernetes these settings have no effect: {idle}"));
+        }
+        if self.place.is_kubernetes() && self.manifests.as_os_str() != MANIFESTS {
+            let folder = self.manifests.display();
+            notes.push(format!(
+                "with --kubernetes no folder is read: --manifests {folder} has no effect"
+            ));
+        }
+        notes
     }
 
     fn meaning(self) -> Result<Config, UsageError> {
@@ -94,5 +115,39 @@ impl ServeArgs {
             },
             log_level: self.log_level,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser, Debug)]
+    struct Typed {
+        #[command(flatten)]
+        args: ServeArgs,
+    }
+
+    #[test]
+    fn settings_of_the_other_place_are_named() {
+        let notes = |words: &[&str]| {
+            let words = std::iter::once("serve").chain(words.iter().copied());
+            Typed::try_parse_from(words).unwrap().args.notes()
+        };
+        assert_eq!(notes(&["--manifests=a"]), Vec::<String>::new());
+        assert_eq!(
+            notes(&["--kubernetes", "--kubeconfig=a", "--shard=a"]),
+            Vec::<String>::new()
+        );
+        assert_eq!(
+            notes(&["--kubeconfig=a", "--watch-namespaces=shop", "--shard=a"]),
+            ["without --kubernetes these settings have no effect: --kubeconfig, --watch-namespaces, --shard"]
+        );
+        assert_eq!(
+            notes(&["--kubernetes", "--manifests=a"]),
+            ["with --kubernetes no folder is read: --manifests a has no effect"]
+        );
     }
 }

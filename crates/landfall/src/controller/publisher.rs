@@ -157,9 +157,10 @@ impl Publisher {
         match written.get_mut(key) {
             None => drop(written.insert(key.clone(), Dispute::begin(status, now))),
             Some(dispute) => {
-                if dispute.wrote(status, now) && dispute.is_news() {
+                if dispute.wrote(status, now) {
                     tracing::warn!(resource = %key, "another process keeps writing another status here, so both are true in turn; \
-                        all landfalls that write statuses of one cluster need the same base URL and the same rights");
+                        whoever writes statuses of one cluster, landfalls and Kargo's management controller, needs the same base URL \
+                        (EXTERNAL_WEBHOOK_SERVER_BASE_URL) and the same rights");
                 }
             }
         }

@@ -9,6 +9,8 @@ use kube::api::PostParams;
 use kube::{Api, Client};
 use landfall_core::lease::{Failure, Record, Step, Stored};
 
+use crate::resources::kubernetes::Failure as Refusal;
+
 /// One Lease in the API server.
 pub(super) struct LeaseApi {
     api: Api<Lease>,
@@ -77,7 +79,7 @@ impl LeaseApi {
                     self.last = found;
                     Outcome::Found(seen)
                 }
-                Err(error) => Outcome::Failed(Failure::Unanswered, Some(error.to_string())),
+                Err(error) => Outcome::Failed(Failure::Unanswered, Some(Refusal::from(error).to_string())),
             },
         }
     }
@@ -93,7 +95,7 @@ impl LeaseApi {
             Err(kube::Error::Api(status)) if outdated.contains(&status.code) => {
                 Outcome::Failed(Failure::Outdated, None)
             }
-            Err(error) => Outcome::Failed(Failure::Unanswered, Some(error.to_string())),
+            Err(error) => Outcome::Failed(Failure::Unanswered, Some(Refusal::from(error).to_string())),
         }
     }
 }

@@ -57,10 +57,6 @@ fn what_is_missing_is_named() {
             &[BASE_URL, "--tls-enabled"],
             "TLS_ENABLED needs TLS_CERT_PATH and TLS_KEY_PATH",
         ),
-        (
-            &["--external-webhook-server-base-url=hooks"],
-            "--base-url: it must begin with http:// or https://",
-        ),
     ] {
         let problem = understood(typed).0.err().unwrap_or_default();
         assert!(problem.starts_with(expected), "{typed:?}: {problem}");

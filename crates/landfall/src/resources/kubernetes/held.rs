@@ -291,7 +291,9 @@ fn trouble((feed, heard): (&Feed, &Heard)) -> Option<Problem> {
     let failure = heard.trouble.as_ref()?;
     let (message, kind) = match failure {
         Failure::NotFound => (
-            "do not exist there; it is tried again until they do".to_owned(),
+            "do not exist there: their definition is missing, which Kargo's installation brings, or where there is no Kargo `landfall \
+             crds`; it is tried again until there is one"
+                .to_owned(),
             ProblemKind::Warning,
         ),
         _ if is_optional(feed) && is_forbidden(failure) => (
