@@ -125,13 +125,14 @@ impl Bench<'_> {
     }
 
     fn starts(&self, cluster: &Cluster, report: &mut Report) -> Result<()> {
-        let (mut ready, mut resident) = (Vec::new(), Vec::new());
+        let (mut ready, mut resident, mut own) = (Vec::new(), Vec::new(), Vec::new());
         for number in 0..STARTS {
             let landfall = self.start(cluster, &format!("data-{number}"))?;
             ready.push(landfall.ready.as_secs_f64() * 1e3);
             cluster.known(&landfall)?;
             landfall.quiet()?;
             resident.push(megabytes(landfall.resident()?));
+            own.push(megabytes(landfall.own()?));
             landfall.terminate()?;
         }
         report.bounded(
@@ -145,6 +146,10 @@ impl Bench<'_> {
             middle(resident),
             " MB",
             Bound::AtMost(MEMORY),
+        )?;
+        report.figure(
+            "  of these its own, the rest is pages of the program",
+            &format!("{:.1} MB", middle(own)),
         )
     }
 

@@ -100,6 +100,12 @@ impl Server {
         self.memory("VmHWM:")
     }
 
+    /// What of that is its own, in MiB: all but the pages of files, of its program most of all, which the system drops when it needs
+    /// the memory.
+    pub fn own(&self) -> Result<f64> {
+        self.memory("RssAnon:")
+    }
+
     fn memory(&self, name: &str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix(name));
