@@ -20,8 +20,8 @@ use super::writer::{Jobs, Outcomes};
 /// by itself: more writes share the commit after, and nobody has to be woken.
 const SLOW: Duration = Duration::from_micros(400);
 /// What nobody waits for is brought to the disk after so long, so that the next delivery has little to wait for: its sync writes all
-/// that was committed since the last one.
-const LOOSE: Duration = Duration::from_millis(10);
+/// that was committed since the last one. More often would cost refreshes more than it saves deliveries.
+const LOOSE: Duration = Duration::from_millis(25);
 /// How many syncs the average is over, roughly.
 const AVERAGED: u64 = 8;
 
@@ -39,8 +39,10 @@ struct Shared {
     /// Commits that somebody waits for.
     awaited: AtomicUsize,
     tray: Mutex<Tray>,
-    /// Something lies on the tray, or was taken from it.
-    changed: Condvar,
+    /// For the thread: something lies on the tray.
+    filled: Condvar,
+    /// For whoever wants to put something there: the thread is free.
+    freed: Condvar,
     file: Arc<str>,
     done: UnboundedSender<Outcomes>,
 }
@@ -48,6 +50,10 @@ struct Shared {
 /// What is left to the thread.
 struct Tray {
     committed: Option<Committed>,
+    /// The thread waits for the disk, and others for that.
+    is_busy: bool,
+    /// Somebody waits until it does not.
+    is_wanted: bool,
     /// Something is committed that is not on the disk yet, and for which nobody waits.
     is_loose: bool,
     is_open: bool,
@@ -98,10 +104,13 @@ impl Syncer {
             awaited: AtomicUsize::new(0),
             tray: Mutex::new(Tray {
                 committed: None,
+                is_busy: false,
+                is_wanted: false,
                 is_loose: false,
                 is_open: true,
             }),
-            changed: Condvar::new(),
+            filled: Condvar::new(),
+            freed: Condvar::new(),
             file,
             done,
         });
@@ -134,8 +143,8 @@ impl Syncer {
     /// Something was committed for which nobody waits.
     pub(super) fn note_loose(&self) {
         let mut tray = self.0.tray();
-        if !std::mem::replace(&mut tray.is_loose, true) {
-            self.0.changed.notify_all();
+        if !std::mem::replace(&mut tray.is_loose, true) && !tray.is_busy {
+            self.0.filled.notify_one();
         }
     }
 
@@ -164,7 +173,7 @@ impl Syncer {
 impl Drop for Syncer {
     fn drop(&mut self) {
         self.0.tray().is_open = false;
-        self.0.changed.notify_all();
+        self.0.filled.notify_one();
     }
 }
 
@@ -204,15 +213,19 @@ impl Shared {
         let mut tray = self.tray();
         loop {
             if let Some(committed) = tray.committed.take() {
-                self.changed.notify_all();
+                tray.is_busy = true;
                 drop(tray);
                 committed.finish();
                 tray = self.tray();
+                tray.is_busy = false;
+                if std::mem::take(&mut tray.is_wanted) {
+                    self.freed.notify_one();
+                }
             } else if !tray.is_open {
                 return;
             } else if tray.is_loose {
                 let (waited, timeout) = self
-                    .changed
+                    .filled
                     .wait_timeout(tray, LOOSE)
                     .unwrap_or_else(PoisonError::into_inner);
                 tray = waited;
@@ -222,7 +235,7 @@ impl Shared {
                     tray = self.tray();
                 }
             } else {
-                tray = self.changed.wait(tray).unwrap_or_else(PoisonError::into_inner);
+                tray = self.filled.wait(tray).unwrap_or_else(PoisonError::into_inner);
             }
         }
     }
@@ -238,14 +251,15 @@ impl Shared {
         }
     }
 
-    /// Returns when the thread has taken it.
+    /// Returns when the thread is about to bring it to the disk: not before it has done so with what came before.
     fn put_on_tray(&self, committed: Committed) {
         let mut tray = self.tray();
-        tray.committed = Some(committed);
-        self.changed.notify_all();
-        while tray.committed.is_some() {
-            tray = self.changed.wait(tray).unwrap_or_else(PoisonError::into_inner);
+        while tray.is_busy || tray.committed.is_some() {
+            tray.is_wanted = true;
+            tray = self.freed.wait(tray).unwrap_or_else(PoisonError::into_inner);
         }
+        tray.committed = Some(committed);
+        self.filled.notify_one();
     }
 
     fn tray(&self) -> MutexGuard<'_, Tray> {
