@@ -15,8 +15,8 @@ const STANDALONE: &str = "landfall:landfall";
 
 /// The folders that somebody may apply, each with its Deployment and how many objects it makes.
 const ENTRY_POINTS: [(&str, &str, usize); 3] = [
-    ("kargo/beside-kargo", "landfall-receivers", 7),
-    ("kargo/instead-of-receivers", KARGOS, 13),
+    ("kargo/beside-kargo", "landfall-receivers", 5),
+    ("kargo/instead-of-receivers", KARGOS, 11),
     ("kargo/standalone-controller", "landfall", 10),
 ];
 
@@ -24,7 +24,13 @@ const ENTRY_POINTS: [(&str, &str, usize); 3] = [
 fn server() -> &'static ApiServer {
     let server = ApiServer::shared().unwrap();
     server.define_resources().unwrap();
-    for name in ["kargo", "kargo-system-resources", "landfall", "my-project"] {
+    for name in [
+        "kargo",
+        "kargo-shared-resources",
+        "kargo-system-resources",
+        "landfall",
+        "my-project",
+    ] {
         let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         server.apply(&namespace.to_string()).unwrap();
     }
@@ -163,7 +169,6 @@ fn common(account: &str) {
         ("patch", PROMOTIONS, true),
         ("patch", "kargo.akuity.io/projectconfigs/status", true),
         ("patch", "kargo.akuity.io/clusterconfigs/status", true),
-        ("create", "/events", true),
         ("create", "events.k8s.io/events", true),
         ("patch", PROJECTS, false),
         ("patch", CLUSTERS, false),
@@ -179,7 +184,10 @@ fn common(account: &str) {
         ("get", "/secrets", false),
         ("list", "/secrets", false),
         ("get", "/configmaps", false),
+        ("create", "/events", false),
         ("delete", "/events", false),
+        ("patch", "events.k8s.io/events", false),
+        ("delete", "events.k8s.io/events", false),
         ("get", LEASES, false),
         ("create", "/pods", false),
         ("create", "rbac.authorization.k8s.io/rolebindings", false),
@@ -194,17 +202,18 @@ fn common(account: &str) {
     }
 }
 
-/// What an account may do in its own namespace, and in others not.
-fn at_home(account: &str, home: &str) {
+/// What an account may do in its own namespace with its Lease, if it has one, and in others not.
+fn at_home(account: &str, home: &str, own: Option<&str>) {
+    let (has_one, lease) = (own.is_some(), own.unwrap_or("landfall"));
     for (namespace, verb, name, expected) in [
-        (home, "create", "", true),
-        (home, "get", "landfall", true),
-        (home, "update", "landfall", true),
+        (home, "create", "", has_one),
+        (home, "get", lease, has_one),
+        (home, "update", lease, has_one),
         (home, "update", "somebody-elses", false),
-        (home, "delete", "landfall", false),
+        (home, "delete", lease, false),
         (home, "list", "", false),
         ("my-project", "create", "", false),
-        ("kube-system", "update", "landfall", false),
+        ("kube-system", "update", lease, false),
     ] {
         let allowed = may(account, namespace, verb, LEASES, name);
         assert_eq!(allowed, expected, "{account}: {verb} Lease {name} in {namespace}");
@@ -235,19 +244,18 @@ fn receivers_may_do_this_and_nothing_more() {
         &[
             ("", "get", PROJECTS, ""),
             ("", "patch", "kargo.akuity.io/projectconfigs/status", ""),
-            ("kargo", "create", LEASES, ""),
             ("kargo-system-resources", "get", "/secrets", ""),
         ],
     );
     common(RECEIVERS);
-    at_home(RECEIVERS, "kargo");
+    // None of them leads.
+    at_home(RECEIVERS, "kargo", None);
     assert!(!may(RECEIVERS, "", "patch", "kargo.akuity.io/warehouses/status", ""));
     // Those of a project are bound by Kargo, when it makes the project.
     let read: &[&str] = &["get", "list", "watch"];
-    secrets(
-        RECEIVERS,
-        &[("kargo-system-resources", read), ("kargo", &[]), ("my-project", &[])],
-    );
+    let elsewhere: [(&str, &[&str]); 3] = [("kargo-system-resources", read), ("kargo", &[]), ("my-project", &[])];
+    secrets(RECEIVERS, &elsewhere);
+    secrets(RECEIVERS, &[("kargo-shared-resources", &[])]);
 
     let annotates = |kind: &str| {
         let account = format!("--as=system:serviceaccount:{RECEIVERS}");
@@ -272,6 +280,40 @@ fn receivers_may_do_this_and_nothing_more() {
     annotates("warehouse").unwrap();
     let refused = annotates("projectconfig").unwrap_err().to_string();
     assert!(refused.contains("Forbidden"), "{refused}");
+
+    // Where they serve Warehouses as well, they may do that, and nothing more.
+    let made = with_components("kargo/instead-of-receivers", &["warehouses", "shared-credentials"]);
+    server.apply(&made).unwrap();
+    in_force(
+        RECEIVERS,
+        &[
+            ("", "patch", "kargo.akuity.io/warehouses/status", ""),
+            ("kargo", "create", LEASES, ""),
+            ("kargo-shared-resources", "list", "/secrets", ""),
+        ],
+    );
+    common(RECEIVERS);
+    at_home(RECEIVERS, "kargo", Some("landfall-landfall"));
+    secrets(RECEIVERS, &elsewhere);
+    secrets(RECEIVERS, &[("kargo-shared-resources", &["list"])]);
+}
+
+/// What somebody's own overlay makes of a folder and components, which it names by the way from where it is.
+fn with_components(base: &str, components: &[&str]) -> String {
+    let own = tempfile::tempdir().unwrap();
+    let from = own.path().canonicalize().unwrap();
+    let to_the_root = "../".repeat(from.components().count() - 1);
+    let way = |name: &str| {
+        let there = folder(name).canonicalize().unwrap();
+        format!("{to_the_root}{}", there.strip_prefix("/").unwrap().display())
+    };
+    let listed: Vec<String> = components
+        .iter()
+        .map(|name| format!("  - {}\n", way(&format!("kargo/components/{name}"))))
+        .collect();
+    let kustomization = format!("resources: [{}]\ncomponents:\n{}", way(base), listed.concat());
+    std::fs::write(from.join("kustomization.yaml"), kustomization).unwrap();
+    ApiServer::shared().unwrap().kustomize(&from).unwrap()
 }
 
 #[test]
@@ -289,7 +331,7 @@ fn a_controller_without_kargo_may_do_this_and_nothing_more() {
         ],
     );
     common(STANDALONE);
-    at_home(STANDALONE, "landfall");
+    at_home(STANDALONE, "landfall", Some("landfall"));
     assert!(may(STANDALONE, "", "patch", "kargo.akuity.io/warehouses/status", ""));
     let read: &[&str] = &["get", "list", "watch"];
     secrets(
