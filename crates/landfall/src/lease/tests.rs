@@ -223,8 +223,8 @@ async fn what_somebody_writes_into_the_lease_stays_and_the_leader_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_election_needs_no_more_than_the_role_that_is_deployed() {
     let stage = Stage::on(ApiServer::shared().unwrap());
-    let account = stage.server.namespace().unwrap();
-    let rights = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../deploy/kustomize/kargo/receivers/rights.yaml");
+    let rights = "../../deploy/kustomize/kargo/components/warehouses/rights.yaml";
+    let rights = Path::new(env!("CARGO_MANIFEST_DIR")).join(rights);
     let rights = std::fs::read_to_string(rights).unwrap();
     let roles = rights
         .split("---\n")
@@ -232,17 +232,16 @@ async fn an_election_needs_no_more_than_the_role_that_is_deployed() {
     let roles = roles
         .collect::<Vec<_>>()
         .join("---\n")
-        .replace("namespace: kargo", &format!("namespace: {account}"));
-    let apply = ["apply", "--filename=-", "--namespace", &stage.namespace];
-    stage.server.kubectl_with(&apply, &roles).unwrap();
+        .replace("namespace: kargo", &format!("namespace: {}", stage.namespace));
+    stage.server.kubectl_with(&["apply", "--filename=-"], &roles).unwrap();
     let kubeconfig = stage
         .server
-        .service_account_kubeconfig(&account, "kargo-external-webhooks-server");
+        .service_account_kubeconfig(&stage.namespace, "kargo-external-webhooks-server");
     let election = || async {
         Election {
             client: client(Kubeconfig::read_from(kubeconfig.as_ref().unwrap()).unwrap()).await,
             namespace: stage.namespace.clone(),
-            name: "landfall".to_owned(),
+            name: "landfall-landfall".to_owned(),
             identity: identity("pod"),
             timing: long(),
         }
