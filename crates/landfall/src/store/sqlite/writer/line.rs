@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::desk::Desk;
 use super::{By, Job, Jobs, Promise};
@@ -14,6 +15,9 @@ const BATCH: usize = 256;
 pub(in super::super) const ROWS: usize = 64;
 /// At most this many writes of either kind wait. Beyond it, saying no at once is kinder than an answer that comes too late.
 const WAITING: usize = 4096;
+
+/// Who comes so soon after another is not alone: with one sync for both, the disk has half as much to do.
+const ALONE: Duration = Duration::from_millis(5);
 
 /// The writes that wait, and the desk.
 pub(super) struct Line {
@@ -26,11 +30,18 @@ struct State {
     waiting: Waiting,
     /// Absent during a turn.
     desk: Option<Box<Desk>>,
-    /// Nobody is about to join as well, as far as the last commit of deliveries tells: it had one.
-    is_calm: bool,
+    /// When somebody who waits for the disk last joined.
+    joined: Option<Instant>,
     /// The thread waits to be woken, which costs a system call.
     is_asleep: bool,
     is_open: bool,
+}
+
+impl State {
+    /// Whether somebody who waits for the disk has just joined, so that others may be about to.
+    fn is_busy(&self) -> bool {
+        self.joined.is_some_and(|joined| joined.elapsed() < ALONE)
+    }
 }
 
 /// What became of a write that joined.
@@ -51,7 +62,7 @@ impl Line {
             state: Mutex::new(State {
                 waiting: Waiting::default(),
                 desk: Some(Box::new(desk)),
-                is_calm: false,
+                joined: None,
                 is_asleep: false,
                 is_open: true,
             }),
@@ -66,7 +77,10 @@ impl Line {
         if !state.is_open {
             return Joined::Closed;
         }
-        let is_alone = by == By::Bringer && state.is_calm && state.waiting.durable.is_empty();
+        let is_alone = !state.is_busy() && by == By::Bringer && state.waiting.durable.is_empty();
+        if job.promise() == Promise::Durable {
+            state.joined = Some(Instant::now());
+        }
         if let Some(desk) = state.desk.take_if(|desk| is_alone && !desk.syncer.is_awaited()) {
             return Joined::Alone(Turn::of(self, desk, vec![job]));
         }
@@ -105,7 +119,7 @@ impl Line {
             if state.waiting.is_empty() || state.desk.is_none() {
                 state.is_asleep = true;
                 state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-            } else if !state.is_calm && state.waiting.repeatable.is_empty() && !has_let_others_come {
+            } else if state.is_busy() && state.waiting.repeatable.is_empty() && !has_let_others_come {
                 // Whoever is about to write as well goes first: a commit costs about as much for many as for one.
                 drop(state);
                 thread::yield_now();
@@ -149,18 +163,14 @@ pub(super) struct Turn<'a> {
     line: &'a Line,
     desk: Option<Box<Desk>>,
     jobs: Jobs,
-    /// Of these, whoever waits for the disk.
-    durable: usize,
 }
 
 impl<'a> Turn<'a> {
     fn of(line: &'a Line, desk: Box<Desk>, jobs: Jobs) -> Self {
-        let durable = jobs.iter().filter(|job| job.promise() == Promise::Durable).count();
         Self {
             line,
             desk: Some(desk),
             jobs,
-            durable,
         }
     }
 
@@ -193,9 +203,6 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         let mut state = self.line.state();
         state.desk = self.desk.take();
-        if self.durable > 0 {
-            state.is_calm = self.durable == 1;
-        }
         if !state.waiting.is_empty() || !state.is_open {
             self.line.wake(&mut state);
         }
