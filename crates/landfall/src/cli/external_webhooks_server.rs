@@ -12,7 +12,7 @@ use super::kubernetes::KubernetesArgs;
 use super::listeners::ListenerArgs;
 use super::pflag::{duration, truth};
 use super::secrets::SecretArgs;
-use super::server::{self, Own, Reached, ServerArgs};
+use super::server::{self, Own, ServerArgs};
 use crate::config::{Config, LogFormat};
 use crate::resources::Place;
 use crate::server::tls::{CertificateFiles, TlsSettings, Typed};
@@ -31,8 +31,8 @@ use crate::server::tls::{CertificateFiles, TlsSettings, Typed};
 #[allow(rustdoc::bare_urls, reason = "the comment is the help, with a shell's examples")]
 pub(super) struct ExternalWebhooksServerArgs {
     /// Where senders reach the webhook door; part of the URLs in the receivers' status. It has to be set, here or by --base-url.
-    #[arg(long, env = "EXTERNAL_WEBHOOK_SERVER_BASE_URL", value_name = "URL", value_parser = Reached::parse)]
-    external_webhook_server_base_url: Option<Reached>,
+    #[arg(long, env = "EXTERNAL_WEBHOOK_SERVER_BASE_URL", value_name = "URL")]
+    external_webhook_server_base_url: Option<String>,
     /// The port of the webhook door.
     #[arg(long, env = "PORT", default_value_t = 8080, value_name = "N")]
     port: u16,
@@ -111,11 +111,11 @@ impl ExternalWebhooksServerArgs {
 
     fn meaning(self) -> Result<Config, UsageError> {
         let tls = self.tls()?;
-        let server = match self
-            .external_webhook_server_base_url
-            .filter(|reached| reached.0.is_some())
-        {
-            Some(url) => self.server.at_base_url(url),
+        let server = match self.external_webhook_server_base_url.filter(|url| !url.is_empty()) {
+            Some(url) => {
+                server::base_url_of("EXTERNAL_WEBHOOK_SERVER_BASE_URL", &url)?;
+                self.server.at_base_url(url)
+            }
             None if self.server.has_base_url() => self.server,
             None => {
                 let missing = "EXTERNAL_WEBHOOK_SERVER_BASE_URL is missing: set it to where senders reach this server, for example \

@@ -25,8 +25,8 @@ pub(super) struct ServerArgs {
     journal: JournalArgs,
     /// Where senders reach the webhook door; part of the URLs in the receivers' status. By default the address that is
     /// listened at.
-    #[arg(long, env = "LANDFALL_BASE_URL", value_name = "URL", value_parser = Reached::parse)]
-    base_url: Option<Reached>,
+    #[arg(long, env = "LANDFALL_BASE_URL", value_name = "URL")]
+    base_url: Option<String>,
     /// How long a client may take for the head of a request, for its body, and between two requests on one connection.
     #[arg(long, env = "LANDFALL_CLIENT_TIMEOUT", default_value = "15s", value_name = "DURATION", value_parser = positive_duration)]
     client_timeout: Duration,
@@ -105,18 +105,6 @@ pub(super) struct ServerArgs {
     retention_count: u64,
 }
 
-/// Where senders reach the webhook door. An empty text is none: manifests set variables to it.
-#[derive(Clone, Debug)]
-pub(super) struct Reached(pub(super) Option<BaseUrl>);
-
-impl Reached {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let url = (!text.is_empty()).then(|| BaseUrl::parse(text)).transpose();
-        url.map(Self)
-            .map_err(|error| format!("{error}; one reads https://hooks.example.com"))
-    }
-}
-
 /// What each command decides by its own flags.
 pub(super) struct Own {
     pub(super) resources: Place,
@@ -139,11 +127,11 @@ const SYSTEM_NAMESPACE: &str = "kargo-system-resources";
 impl ServerArgs {
     /// Whether somebody has said where senders reach the webhook door.
     pub(super) fn has_base_url(&self) -> bool {
-        self.base_url.as_ref().is_some_and(|reached| reached.0.is_some())
+        self.base_url.as_ref().is_some_and(|url| !url.is_empty())
     }
 
     /// The same settings with another base URL.
-    pub(super) fn at_base_url(self, url: Reached) -> Self {
+    pub(super) fn at_base_url(self, url: String) -> Self {
         Self {
             base_url: Some(url),
             ..self
@@ -166,7 +154,10 @@ impl ServerArgs {
             log_format,
             log_level,
         } = own;
-        let base_url = self.base_url.clone().and_then(|reached| reached.0);
+        let base_url = self.base_url.as_deref().filter(|text| !text.is_empty());
+        let base_url = base_url
+            .map(|text| base_url_of("--base-url or LANDFALL_BASE_URL", text))
+            .transpose()?;
         let journal = self.journal.meaning()?;
         Ok(Config {
             resources,
@@ -230,6 +221,11 @@ impl ServerArgs {
             },
         }
     }
+}
+
+/// The base URL that a setting says. What it says is not repeated: somebody may have put a password into it.
+pub(super) fn base_url_of(setting: &str, text: &str) -> Result<BaseUrl, UsageError> {
+    BaseUrl::parse(text).map_err(|error| UsageError(format!("{setting}: {error}; one reads https://hooks.example.com")))
 }
 
 /// How long threads may take to end that still do something when the server has ended.

@@ -211,14 +211,7 @@ fn a_value_that_came_by_a_variable_is_refused_with_the_name_of_the_variable() {
             "-1s",
         ),
         ("kargo", &["external-webhooks-server"], "LOG_FORMAT", "xml"),
-        (
-            "kargo",
-            &["external-webhooks-server"],
-            "EXTERNAL_WEBHOOK_SERVER_BASE_URL",
-            "hooks.example.com",
-        ),
         ("landfall", &["serve", "--data-dir", "x"], "LANDFALL_LISTEN", "nowhere"),
-        ("landfall", &["serve"], "LANDFALL_BASE_URL", "hooks.example.com"),
     ] {
         let called = Called::new(name);
         let output = called.command(args).env(variable, value).output().unwrap();

@@ -57,9 +57,18 @@ fn what_is_missing_is_named() {
             &[BASE_URL, "--tls-enabled"],
             "TLS_ENABLED needs TLS_CERT_PATH and TLS_KEY_PATH",
         ),
+        (
+            &["--external-webhook-server-base-url=hooks"],
+            "EXTERNAL_WEBHOOK_SERVER_BASE_URL: it must begin with http:// or https://",
+        ),
+        (
+            &["--base-url=https://robot:hunter2@hooks.example.com"],
+            "--base-url or LANDFALL_BASE_URL: it must not have a user",
+        ),
     ] {
         let problem = understood(typed).0.err().unwrap_or_default();
         assert!(problem.starts_with(expected), "{typed:?}: {problem}");
+        assert!(!problem.contains("hunter2"), "{problem}");
     }
 }
 
