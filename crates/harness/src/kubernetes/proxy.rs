@@ -14,19 +14,19 @@ use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use serde_json::json;
 
 use crate::access_log::RequestLine;
 use crate::counting_proxy::{Outcome, Rule, end_to_end, lock, response_bytes};
 use crate::http::{self, Request, Response, TIMEOUT};
 use crate::wire::{self, Framing};
 
+mod gone;
 mod hold;
 mod watch;
 
 pub use hold::Held;
 use hold::Hold;
-use watch::Watch;
+use watch::{Form, Watch};
 
 /// A connection to the API server.
 type Upstream = BufReader<StreamOwned<ClientConnection, TcpStream>>;
@@ -126,12 +126,15 @@ impl ApiProxy {
         *lock(&self.state.forgotten) = Some((revision, forgetting));
         let watches: Vec<_> = lock(&self.state.watches).values().cloned().collect();
         for watch in watches {
-            watch.end(
-                (forgetting == Forgetting::InTheStream)
-                    .then(|| gone_event(revision))
-                    .as_deref(),
-            );
+            let is_told = forgetting == Forgetting::InTheStream;
+            watch.end(is_told.then(|| gone::event(watch.form(), revision)).as_deref());
         }
+    }
+
+    /// How many of the watches that are going on come in the binary form.
+    pub fn binary_watches(&self) -> usize {
+        let watches = lock(&self.state.watches);
+        watches.values().filter(|watch| watch.form() == Form::Frames).count()
     }
 
     /// The requests that were answered since the last call, in the order of the answers; a watch when it began.
@@ -199,9 +202,9 @@ impl State {
             };
             let answer = match answer {
                 Answer::Whole(response) => response,
-                Answer::Stream(upstream) => {
+                Answer::Stream(form, upstream) => {
                     self.record(&request, 200);
-                    self.watch(number, *upstream, client.get_mut())?;
+                    self.watch(number, form, *upstream, client.get_mut())?;
                     continue;
                 }
             };
@@ -249,8 +252,8 @@ impl State {
             return None;
         }
         let (status, body) = match forgetting {
-            Forgetting::InTheStream => (200, gone_event(revision)),
-            Forgetting::AsTheAnswer => (410, gone(revision).to_string().into_bytes()),
+            Forgetting::InTheStream => (200, gone::event(Form::Lines, revision)),
+            Forgetting::AsTheAnswer => (410, gone::status(revision).to_string().into_bytes()),
         };
         let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
         Some(Response { status, headers, body })
@@ -269,7 +272,8 @@ impl State {
         if status == 200 && framing == Framing::Chunked {
             // It may be silent for long.
             upstream.get_ref().sock.set_read_timeout(None)?;
-            return Ok(Answer::Stream(Box::new(upstream)));
+            let form = Form::of(wire::header(&head.headers, "content-type").unwrap_or_default());
+            return Ok(Answer::Stream(form, Box::new(upstream)));
         }
         let body = wire::read_body(&mut upstream, framing)?;
         let headers = head.headers;
@@ -286,9 +290,10 @@ impl State {
     }
 
     /// Passes events on until the API server ends them, or history is forgotten.
-    fn watch(&self, number: u64, mut upstream: Upstream, client: &mut TcpStream) -> io::Result<()> {
-        client.write_all(watch::HEAD)?;
-        let watch = Arc::new(Watch::new(client.try_clone()?, upstream.get_ref().sock.try_clone()?));
+    fn watch(&self, number: u64, form: Form, mut upstream: Upstream, client: &mut TcpStream) -> io::Result<()> {
+        client.write_all(form.head().as_bytes())?;
+        let ends = (client.try_clone()?, upstream.get_ref().sock.try_clone()?);
+        let watch = Arc::new(Watch::new(form, ends.0, ends.1));
         lock(&self.watches).insert(number, Arc::clone(&watch));
         let passed = watch.pass(&mut upstream);
         lock(&self.watches).remove(&number);
@@ -308,7 +313,7 @@ impl State {
 
 enum Answer {
     Whole(Response),
-    Stream(Box<Upstream>),
+    Stream(Form, Box<Upstream>),
 }
 
 /// A client that trusts whoever a certificate's file names, and nobody else.
@@ -334,19 +339,6 @@ fn parameter<'a>(path: &'a str, name: &str) -> Option<&'a str> {
     let (_, query) = path.split_once('?')?;
     let mut pairs = query.split('&').filter_map(|pair| pair.split_once('='));
     pairs.find_map(|(key, value)| (key == name).then_some(value))
-}
-
-/// What an API server says of a history that is gone.
-fn gone(revision: u64) -> serde_json::Value {
-    json!({
-        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": "Expired", "code": 410,
-        "message": format!("too old resource version; there is nothing before {revision}"),
-    })
-}
-
-/// The same as the last event of a watch.
-fn gone_event(revision: u64) -> Vec<u8> {
-    format!("{}\n", json!({ "type": "ERROR", "object": gone(revision) })).into_bytes()
 }
 
 fn bad_gateway(error: &anyhow::Error) -> Response {

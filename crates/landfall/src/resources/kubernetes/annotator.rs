@@ -13,10 +13,10 @@ use landfall_core::target::Target;
 use serde_json::{Value, json};
 
 use super::answer::changed;
-use super::client::METADATA;
 use super::failure::Failure;
 use super::object::{Object, Unread, api_resource};
 use super::progresses::Progresses;
+use super::protobuf::METADATA;
 use super::refreshes::{Refreshes, progress};
 use super::status::in_time;
 use crate::clock::now;

@@ -9,6 +9,8 @@ use kube::core::Status;
 use kube::{Client, Error};
 use serde::Deserialize;
 
+use super::protobuf::as_json;
+
 /// An object as far as it says which it is.
 #[derive(Deserialize)]
 struct Changed<'a> {
@@ -25,9 +27,9 @@ struct Metadata<'a> {
 /// Sends a change of the object of this name. An answer that is not about that object is not an API server's: whatever else stands
 /// there says yes to everything, and nothing was changed.
 pub(super) async fn changed(client: &Client, request: http::Request<Body>, name: &str) -> kube::Result<()> {
-    let answer = client.send(request).await?;
+    let answer = as_json(client.send(request).await?).await?;
     let status = answer.status();
-    let body = answer.into_body().collect().await?.to_bytes();
+    let body = answer.into_body().collect().await.map_err(Error::Service)?.to_bytes();
     if !status.is_success() {
         let refusal = serde_json::from_slice(&body);
         return Err(Error::Api(Box::new(refusal.unwrap_or_else(|_| {

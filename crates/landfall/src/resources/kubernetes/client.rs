@@ -15,12 +15,13 @@ use kube::{Client, Config};
 use serde_json::json;
 use tower::{BoxError, ServiceBuilder, service_fn};
 
+use super::protobuf::{METADATA, as_json};
+
 /// How much of an answer is held before it is read, at most, for each connection and for as long as there is one. A list comes as fast
 /// with as little.
 const BUFFER: usize = 64 << 10;
 
-/// How one asks for the metadata of an object alone, and for those of a list.
-pub(super) const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+/// How one asks for the metadata of a list of objects alone.
 const METADATA_OF_ALL: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
 
 /// Nobody said where the API server is, or not in a way that can be understood.
@@ -98,7 +99,7 @@ pub(super) fn of_metadata(client: &Client) -> Client {
         let wanted = if is_watch { METADATA } else { METADATA_OF_ALL };
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static(wanted));
         let client = client.clone();
-        async move { client.send(request).await }
+        async move { as_json(client.send(request).await?).await }
     });
     Client::new(service, namespace)
 }

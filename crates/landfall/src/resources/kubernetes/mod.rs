@@ -13,6 +13,7 @@ mod follower;
 mod held;
 mod object;
 mod progresses;
+mod protobuf;
 mod reading;
 mod refreshes;
 mod reviews;

@@ -163,6 +163,8 @@ fn one_warehouse_is_read_when_its_spec_changes_and_all_are_where_it_cannot_be() 
     cluster.warehouses(&["web"], "shop/web");
     cluster.known(&path, "shop/web", 1);
     assert_eq!(count(&proxy, "GET", &single, 200), 0);
+    // The watch of Warehouses alone, which costs the API server less so.
+    assert_eq!(proxy.binary_watches(), 1);
 
     cluster.warehouses(&["api"], "shop/web");
     cluster.known(&path, "shop/web", 2);
