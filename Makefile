@@ -7,7 +7,7 @@
 #   make run-kubernetes               the same with resources in a Kubernetes API server; it takes the same settings
 
 .DEFAULT_GOAL := help
-.PHONY: help deps nginx kubernetes build run run-kubernetes test check bench torture fuzz clean
+.PHONY: help deps nginx kubernetes build run run-kubernetes test check bench layout torture fuzz clean
 
 CARGO ?= cargo
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -147,6 +147,29 @@ bench: deps nginx kubernetes ## Measure what ships (profile dist), and print rat
 	@echo "==> building as for a release (ten minutes or more the first time)"
 	@$(CARGO) build --profile dist --locked -p landfall -p landfall-harness --bin landfall --bin bench
 	@$(TARGET)/dist/bench
+
+# Where what is laid out is watched: a build of its own, with names, and what callgrind saw of each of its processes.
+LAYOUT ?= $(TARGET)/layout
+WATCHED := kubernetes
+
+layout: kubernetes ## Note which functions run in the benchmarks, for crates/landfall/layout.ld; installs valgrind if it is missing.
+	@$(MAKE) --no-print-directory deps PROGRAMS="$(PROGRAMS) valgrind=valgrind"
+	@echo "==> building as for a release, but with names (ten minutes or more the first time)"
+	@mkdir -p $(LAYOUT)
+	@CARGO_PROFILE_DIST_STRIP=none $(CARGO) rustc --profile dist --locked --target-dir $(LAYOUT) -p landfall --bin landfall -- \
+	  -C link-arg=-Wl,--no-demangle -C link-arg=-Wl,-Map=$(abspath $(LAYOUT))/landfall.map
+	@CARGO_PROFILE_DIST_STRIP=none $(CARGO) build --profile dist --locked --target-dir $(LAYOUT) -p landfall-harness --bin bench --bin layout
+	@for part in $(WATCHED); do \
+	  echo "==> the benchmark $$part, under valgrind (minutes; its figures mean nothing)"; \
+	  seen="$$(cd $(LAYOUT) && pwd)/$$part"; rm -rf "$$seen"; mkdir "$$seen"; \
+	  printf '#!/bin/sh\nexec %s --tool=callgrind --demangle=no --compress-strings=no --log-file=/dev/null --callgrind-out-file=%s %s "$$@"\n' \
+	    "$$(command -v valgrind)" "$$seen/%p" "$(abspath $(LAYOUT))/dist/landfall" >$(LAYOUT)/watched; \
+	  chmod +x $(LAYOUT)/watched; \
+	  $(LAYOUT)/dist/bench --small --binary $(LAYOUT)/watched $$part || exit 1; \
+	done
+	@$(LAYOUT)/dist/layout $(LAYOUT)/landfall.map $(patsubst %,$(LAYOUT)/%,$(WATCHED)) >$(LAYOUT)/layout.ld
+	@cp $(LAYOUT)/layout.ld crates/landfall/layout.ld
+	@echo "==> crates/landfall/layout.ld: $$(grep -c '(.text' crates/landfall/layout.ld) parts"
 
 torture: deps ## Kill landfall 1,000 times in the middle of its work and look for what is lost.
 	@LANDFALL_KILLS=1000 $(CARGO) test --release --locked -p landfall --test it kill -- --nocapture

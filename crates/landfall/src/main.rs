@@ -11,6 +11,7 @@ mod discovery;
 mod intake;
 mod lease;
 mod live;
+mod memory;
 mod metrics;
 mod pipeline;
 mod reconfigure;
@@ -24,13 +25,6 @@ mod telemetry;
 mod webhook_secrets;
 
 use std::process::ExitCode;
-
-use mimalloc::MiMalloc;
-
-/// What one thread takes is given back by another one all the time here, since requests become rows of the one thread that writes;
-/// glibc's allocator makes both pay for that.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
     cli::run()

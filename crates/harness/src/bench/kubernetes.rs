@@ -51,7 +51,7 @@ impl Sizes {
         warehouses: 2_000,
         fan_outs: [1, 100, 1_000],
         // What else the host does shows in single rounds.
-        rounds: 9,
+        rounds: 15,
         answers: 100,
         large: 10_000,
     };

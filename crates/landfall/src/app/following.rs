@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
+use crate::memory::give_back_soon;
 use crate::pipeline::Pipeline;
 use crate::reconfigure::Reconfigurer;
 use crate::resources::{Known, Snapshot};
@@ -68,6 +69,7 @@ impl Following {
                 }
             }
             self.begin(&current);
+            give_back_soon();
         }
     }
 }

@@ -283,7 +283,7 @@ fn the_core_does_no_io() {
 
 /// A library, and the only places that may name it. Whoever exchanges it has one folder to look at.
 const HOMES: &[(&str, &[&str])] = &[
-    ("mimalloc", &["crates/landfall/src/main.rs"]),
+    ("mimalloc", &["crates/landfall/src/memory.rs"]),
     ("rusqlite", &["crates/landfall/src/store/sqlite/"]),
     ("tokio_postgres", &["crates/landfall/src/store/postgres/"]),
     (
@@ -328,6 +328,8 @@ const HOMES: &[(&str, &[&str])] = &[
             "crates/landfall/src/store/postgres/tls.rs",
         ],
     ),
+    ("prost", &["crates/landfall/src/resources/kubernetes/protobuf"]),
+    ("tokio_util", &["crates/landfall/src/resources/kubernetes/protobuf"]),
     ("tokio_rustls", &["crates/landfall/src/server/tls/"]),
     ("rcgen", &["crates/landfall/src/server/tls/"]),
     ("x509_parser", &["crates/landfall/src/server/tls/"]),

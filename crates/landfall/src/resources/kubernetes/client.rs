@@ -17,9 +17,9 @@ use tower::{BoxError, ServiceBuilder, service_fn};
 
 use super::protobuf::{METADATA, as_json};
 
-/// How much of an answer is held before it is read, at most, for each connection and for as long as there is one. A list comes as fast
-/// with as little.
-const BUFFER: usize = 64 << 10;
+/// How much of an answer is held before it is read, at most, for each connection and for as long as there is one. TLS brings no more at
+/// once.
+const BUFFER: usize = 16 << 10;
 
 /// How one asks for the metadata of a list of objects alone.
 const METADATA_OF_ALL: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";

@@ -152,15 +152,12 @@ enum Content {
 
 /// An answer with a body of JSON, whichever of the two it came in: an object, or the events of a watch, one on each line.
 pub(super) async fn as_json(answer: Response<Body>) -> kube::Result<Response<Json>> {
-    let content_type = answer
-        .headers()
-        .get(CONTENT_TYPE)
-        .map(HeaderValue::as_bytes)
-        .unwrap_or_default();
-    if !content_type.starts_with(BINARY.as_bytes()) {
+    let content_type = answer.headers().get(CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if !content_type.starts_with(BINARY) {
         return Ok(answer.map(|body| Json::new(body.map_err(BoxError::from))));
     }
-    let is_watch = content_type.ends_with(b";stream=watch");
+    let is_watch = content_type.contains("stream=watch");
     let (mut head, body) = answer.into_parts();
     head.headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
     head.headers.remove(CONTENT_LENGTH);
