@@ -403,3 +403,52 @@ fn every_source_says_what_it_is() {
         "these files do not say in their first line what they decide or touch: {silent:#?}"
     );
 }
+
+/// What the linker is told of functions that were renamed since helps nobody. Most of them are here still, or it is time for `make layout`.
+#[test]
+fn what_is_laid_out_is_there() {
+    let layout = read(&root().join("crates/landfall/layout.ld"));
+    let sources = [sources("crates/landfall/src"), sources("crates/core/src")].concat();
+    let words: BTreeSet<&str> = sources
+        .iter()
+        .flat_map(|(_, text)| text.split(|character: char| !(character.is_ascii_alphanumeric() || character == '_')))
+        .chain(sources.iter().flat_map(|(file, _)| file.split(['/', '.'])))
+        .collect();
+    let (mut known, mut gone) = (0, Vec::new());
+    for line in layout.lines() {
+        // What landfall has made of others' functions is theirs by name.
+        let first = line.split_once("Cs*_").map_or("", |(_, path)| path);
+        let Some(path) = first.strip_prefix("8landfall") else {
+            continue;
+        };
+        match mangled(path).into_iter().find(|name| !words.contains(name)) {
+            Some(name) => gone.push(name),
+            None => known += 1,
+        }
+    }
+    assert!(known > 100, "only {known} functions of landfall are laid out");
+    assert!(
+        gone.len() * 5 < known,
+        "run `make layout`: {} of {known} are gone: {gone:?}",
+        gone.len()
+    );
+}
+
+/// The names in what follows a crate's in a mangled path, up to the next crate: the number of its bytes comes before each.
+fn mangled(path: &str) -> Vec<&str> {
+    let (mut names, mut rest) = (Vec::new(), path.split("Cs*_").next().unwrap_or_default());
+    while let Some(start) = rest.find(|character: char| character.is_ascii_digit()) {
+        rest = &rest[start..];
+        let digits = rest.len()
+            - rest
+                .trim_start_matches(|character: char| character.is_ascii_digit())
+                .len();
+        let length: usize = rest[..digits].parse().unwrap_or_default();
+        rest = &rest[digits..];
+        if let Some(name) = rest.get(..length).filter(|name| !name.is_empty()) {
+            names.push(name);
+            rest = &rest[length..];
+        }
+    }
+    names
+}
