@@ -13,6 +13,29 @@ use anyhow::{Context as _, Result, bail, ensure};
 /// A part of the program that the linker moves as a whole: which one it is in its language.
 type Pattern = String;
 
+/// What other processors use than the one that valgrind plays.
+const OTHER_PROCESSORS: [&str; 3] = [
+    "*(.text._RNvNtNtCs*_4sha26sha2567x86_sha8compress)",
+    "*libaws_lc_sys-*.rlib:*curve25519_x25519.o(.text)",
+    "*libaws_lc_sys-*.rlib:*curve25519_x25519base.o(.text)",
+];
+
+/// Large tables that hardly anything reads, among constants that everything reads: of curves that few certificates have, and of scripts that
+/// no name of a host is written in.
+const COLD_TABLES: [&str; 11] = [
+    "*(.rodata.p384_g_pre_comp)",
+    "*(.rodata.p521_g_pre_comp)",
+    "*libaws_lc_sys-*.rlib:*curve25519_x25519base*.o(.rodata)",
+    "*libaws_lc_sys-*.rlib:*edwards25519_scalarmulbase*.o(.rodata)",
+    "*.h2.*(.rodata.*)",
+    "*.idna.*(.rodata.*)",
+    "*.regex_syntax.*(.rodata.*)",
+    "*.unicode_bidi.*(.rodata.*)",
+    "*.unicode_normalization.*(.rodata.*)",
+    "*.unicode_segmentation.*(.rodata.*)",
+    "*.unicode_width.*(.rodata.*)",
+];
+
 fn main() -> Result<()> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
     let map = arguments.next().context("usage: layout MAP FOLDER...")?;
@@ -41,7 +64,14 @@ fn main() -> Result<()> {
             }
         }
     }
-    script.push_str("  }\n}\nINSERT BEFORE .text;\n");
+    for pattern in OTHER_PROCESSORS {
+        script.push_str(&format!("    {pattern}\n"));
+    }
+    script.push_str("  }\n}\nINSERT BEFORE .text;\nSECTIONS\n{\n  .rodata.landfall :\n  {\n");
+    for pattern in COLD_TABLES {
+        script.push_str(&format!("    {pattern}\n"));
+    }
+    script.push_str("  }\n}\nINSERT AFTER .rodata;\n");
     Ok(io::stdout().write_all(script.as_bytes())?)
 }
 
