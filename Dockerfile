@@ -10,7 +10,7 @@
 FROM rust:1.95-slim-trixie AS build
 WORKDIR /src
 COPY Cargo.toml Cargo.lock ./
-# How SQLite and the cryptography are compiled.
+# How functions are named for the linker, and how SQLite and the cryptography are compiled.
 COPY .cargo .cargo
 COPY crates crates
 # The compiled dependencies stay in the builder's cache; only the binary goes into a layer.
