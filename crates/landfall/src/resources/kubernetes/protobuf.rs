@@ -1,4 +1,4 @@
-//! Reads the metadata of objects in the API server's binary form, which costs it a fraction of what JSON does: most of them is who has
+//! Reads the metadata of objects in the API server's binary form, which costs it less than JSON: most of them is who has
 //! changed which field, and that is copied there instead of written anew. What comes is handed on as the JSON that the client library
 //! reads, with what is read here and no more.
 
