@@ -4,6 +4,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -12,6 +13,9 @@ use tracing_subscriber::fmt::MakeWriter;
 const ROOM: usize = 1 << 20;
 /// So much memory is kept for the next lines when all are written.
 const KEPT: usize = 64 << 10;
+/// A line that comes alone is written at once, and those that follow it within so long together: where each delivery logs a line, the
+/// thread would be woken for each, which costs as much as the line.
+const GATHER: Duration = Duration::from_millis(10);
 
 /// Takes lines; cheap to clone.
 #[derive(Clone)]
@@ -28,12 +32,19 @@ struct Shared {
 #[derive(Default)]
 struct State {
     waiting: Vec<u8>,
+    /// The thread has nothing to write, and is to be told when it has.
+    is_idle: bool,
     is_writing: bool,
 }
 
 impl Lines {
     /// Starts the thread, which writes to `output`. It ends with the process: [`Lines::flush`] comes before that.
     pub(super) fn start(output: impl Write + Send + 'static) -> io::Result<Self> {
+        Self::pausing(output, GATHER)
+    }
+
+    /// The same, with so long from the end of one write to the next.
+    fn pausing(output: impl Write + Send + 'static, pause: Duration) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             come: Condvar::new(),
@@ -42,7 +53,7 @@ impl Lines {
         let lines = shared.clone();
         thread::Builder::new()
             .name("log".to_owned())
-            .spawn(move || lines.write(output))?;
+            .spawn(move || lines.write(output, pause))?;
         Ok(Self(shared))
     }
 
@@ -59,12 +70,15 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self, mut output: impl Write) {
+    fn write(&self, mut output: impl Write, pause: Duration) {
         let mut lines = Vec::new();
+        let mut last: Option<Instant> = None;
         loop {
-            let nothing = |state: &mut State| state.waiting.is_empty();
-            let state = self.come.wait_while(self.state(), nothing);
-            let mut state = state.unwrap_or_else(PoisonError::into_inner);
+            self.wait_for_lines();
+            if let Some(last) = last {
+                thread::sleep(pause.saturating_sub(last.elapsed()));
+            }
+            let mut state = self.state();
             std::mem::swap(&mut lines, &mut state.waiting);
             state.is_writing = true;
             drop(state);
@@ -72,9 +86,18 @@ impl Shared {
             let _ = output.write_all(&lines).and_then(|()| output.flush());
             lines.clear();
             lines.shrink_to(KEPT);
+            last = Some(Instant::now());
             self.state().is_writing = false;
             self.gone.notify_all();
         }
+    }
+
+    fn wait_for_lines(&self) {
+        let nothing = |state: &mut State| {
+            state.is_idle = state.waiting.is_empty();
+            state.is_idle
+        };
+        drop(self.come.wait_while(self.state(), nothing));
     }
 }
 
@@ -94,10 +117,10 @@ impl Write for Line<'_> {
         let is_full = |state: &mut State| state.waiting.len() > ROOM;
         let state = self.0.gone.wait_while(self.0.state(), is_full);
         let mut state = state.unwrap_or_else(PoisonError::into_inner);
-        let is_first = state.waiting.is_empty();
+        let is_awaited = std::mem::take(&mut state.is_idle);
         state.waiting.extend_from_slice(line);
         drop(state);
-        if is_first {
+        if is_awaited {
             self.0.come.notify_one();
         }
         Ok(line.len())
@@ -144,6 +167,18 @@ mod tests {
         assert_eq!(written.recv().unwrap(), b"two\nthree\n");
         go_on.send(()).unwrap();
         lines.flush();
+    }
+
+    #[test]
+    fn a_line_is_written_at_once_and_what_follows_it_soon_waits() {
+        let ((told, written), (go_on, may_go_on)) = (channel(), channel());
+        let lines = Lines::pausing(Slow { told, may_go_on }, Duration::from_secs(3600)).unwrap();
+        lines.make_writer().write_all(b"one\n").unwrap();
+        assert_eq!(written.recv().unwrap(), b"one\n");
+        go_on.send(()).unwrap();
+        lines.make_writer().write_all(b"two\n").unwrap();
+        let second = written.recv_timeout(Duration::from_millis(50));
+        assert!(second.is_err(), "{second:?}");
     }
 
     #[test]
