@@ -169,6 +169,11 @@ impl Plan {
         self.queue.first().map(|(due, _)| *due)
     }
 
+    /// Whether a refresh of `target` is wished for or running.
+    pub fn is_about(&self, target: &Target) -> bool {
+        self.slots.contains_key(target)
+    }
+
     /// How many targets have a refresh running.
     pub fn running(&self) -> usize {
         self.slots.values().filter(|slot| slot.running).count()
@@ -236,8 +241,9 @@ mod tests {
         assert_eq!(plan.next_due(), Some(at(3)));
         assert_eq!(plan.begin_due(at(2)), []);
         assert_eq!(plan.begin_due(at(5)), [(api.clone(), Extent::Hinted)]);
+        assert!(plan.is_about(&api));
         plan.finished(&api);
-        assert_eq!((plan.next_due(), plan.slots.len()), (None, 0));
+        assert_eq!((plan.next_due(), plan.is_about(&api)), (None, false));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use landfall_core::journal::{DedupeKey, EntryId};
 use landfall_core::matcher::{Index, Interest};
 use landfall_core::pace::Pace;
 use landfall_core::receiver::{self, Contents, Malformed, Reach, Report, Sender};
+use landfall_core::refresh::Hint;
 use landfall_core::secret::SecretAge;
 use landfall_core::target::Target;
 use tokio::sync::watch;
@@ -113,14 +114,14 @@ impl Intake {
             contents,
             set_aside,
             matched,
-            targets,
+            work,
         } = recording;
         let early = early::Early::of(matched, &delivery, &reach);
         let entry = NewEntry {
             set_aside,
             ..self.new_entry(delivery, reach, peer, contents)
         };
-        let accepted = self.keep(entry, targets).await;
+        let accepted = self.keep(entry, work).await;
         match (accepted, read) {
             (Ok(Acceptance::New(id) | Acceptance::Duplicate { id, .. } | Acceptance::Recorded(id)), Err(problem)) => {
                 let problem = problem.clone();
@@ -181,13 +182,13 @@ impl Intake {
             event: report.event.clone(),
         };
         let mut reports: Vec<NewReport> = keys.into_iter().zip(&contents.reports).map(report).collect();
-        let mut targets = Vec::new();
+        let mut work = Vec::new();
         let subscriptions = interest.map(|interest| interest.subscriptions);
         let recorded = match (subscriptions, reports.pop_if(|_| contents.reports.len() == 1)) {
             (Some(0), only) => Recorded::Unsubscribed(reports.into_iter().chain(only).collect()),
             (Some(1..=AT_ONCE), Some(only)) if self.pace_of(delivery).is_none() && !self.store.is_shared() => {
                 let found = found(&live.index, &only.event, reach);
-                targets.extend(found.work.iter().map(|(target, _)| target.clone()));
+                work.clone_from(&found.work);
                 Recorded::Matched(only, found)
             }
             (_, only) => Recorded::Events(reports.into_iter().chain(only).collect()),
@@ -196,23 +197,26 @@ impl Intake {
             contents: recorded,
             set_aside: contents.set_aside.join("; "),
             matched: interest.map(|interest| interest.wanted),
-            targets,
+            work,
         }
     }
 
     /// Writes an entry and has it followed up. The store does both: a sender that hangs up ends its request, and must not end
     /// this between the two.
-    async fn keep(&self, entry: NewEntry, targets: Vec<Target>) -> Result<Acceptance, StoreError> {
-        let targets: Arc<[Target]> = targets.into();
+    async fn keep(&self, entry: NewEntry, work: Vec<(Target, Vec<Hint>)>) -> Result<Acceptance, StoreError> {
+        let work: Arc<[(Target, Vec<Hint>)]> = work.into();
         let arrived = {
-            let (pipeline, targets) = (self.pipeline.clone(), targets.clone());
-            move || pipeline.arrived(&targets)
+            let (pipeline, work, received) = (self.pipeline.clone(), work.clone(), entry.received);
+            move |acceptance: &Acceptance| match acceptance {
+                Acceptance::New(id) if !work.is_empty() => pipeline.arrived_with(*id, received, &work),
+                _ => pipeline.arrived(targets(&work)),
+            }
         };
         let kept = self.store.accept(entry, self.dedupe_window, arrived).await;
         if kept.is_err() {
             // Where a sync failed, it may be in the journal all the same, and not every sender tries again. Where it is not, there
             // is nothing to do.
-            self.pipeline.arrived(&targets);
+            self.pipeline.arrived(targets(&work));
         }
         kept
     }
@@ -255,8 +259,8 @@ struct Recording {
     set_aside: String,
     /// How many targets want it; absent where that is not known yet.
     matched: Option<usize>,
-    /// Those whose work is written with it.
-    targets: Vec<Target>,
+    /// The work that is written with it.
+    work: Vec<(Target, Vec<Hint>)>,
 }
 
 impl Recording {
@@ -266,9 +270,14 @@ impl Recording {
             contents,
             set_aside: String::new(),
             matched: Some(0),
-            targets: Vec::new(),
+            work: Vec::new(),
         }
     }
+}
+
+/// Those that work is for.
+fn targets(work: &[(Target, Vec<Hint>)]) -> impl ExactSizeIterator<Item = &Target> {
+    work.iter().map(|(target, _)| target)
 }
 
 /// How many want any of the events, and may.

@@ -4,6 +4,7 @@
 mod annotate;
 mod discovering;
 mod effect;
+mod fresh;
 mod matching;
 mod settle;
 mod sharing;
@@ -15,9 +16,9 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
-use landfall_core::journal::{Retention, RetryPolicy};
+use landfall_core::journal::{EntryId, Retention, RetryPolicy, Work};
 use landfall_core::pace::Pace;
-use landfall_core::refresh::{Extent, Occasion, Plan};
+use landfall_core::refresh::{Extent, Hint, Occasion, Plan};
 use landfall_core::target::Target;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
@@ -28,11 +29,12 @@ use crate::metrics::Metrics;
 use crate::statuses::Statuses;
 use annotate::Annotating;
 pub use effect::Effect;
+use fresh::Fresh;
 pub use matching::hints_by_target;
 use sharing::Refused;
 pub use slots::Slots;
 
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, WaitingWork};
 
 /// What was configured of it.
 pub struct Rules {
@@ -54,11 +56,22 @@ pub struct Pipeline {
     /// Signalled when an entry was accepted that is to be matched.
     arrivals: Notify,
     plan: Mutex<Plan>,
+    /// Changed only while the plan is held.
+    fresh: Mutex<Fresh>,
     slots: Slots,
     annotating: Annotating,
     refused: Refused,
     /// Signalled when the plan has changed.
     replanned: Notify,
+}
+
+/// A refresh that may begin.
+struct Begun {
+    target: Target,
+    extent: Extent,
+    place: OwnedSemaphorePermit,
+    /// All work for the target, unless that is to be read.
+    fresh: Option<Vec<WaitingWork>>,
 }
 
 /// Refreshes that are wished for.
@@ -92,6 +105,7 @@ impl Pipeline {
             metrics,
             arrivals: Notify::new(),
             plan,
+            fresh: Mutex::default(),
             slots,
             annotating,
             refused,
@@ -112,8 +126,8 @@ impl Pipeline {
     }
 
     /// An entry has come that is to be followed up: by the matcher, or by refreshes of these targets, whose work is there.
-    pub fn arrived(&self, targets: &[Target]) {
-        if targets.is_empty() {
+    pub fn arrived<'a>(&self, targets: impl ExactSizeIterator<Item = &'a Target>) {
+        if targets.len() == 0 {
             self.arrivals.notify_one();
         }
         let now = now();
@@ -122,9 +136,29 @@ impl Pipeline {
         }
     }
 
+    /// An entry has come at `received` with its work: what each target is to do, and where it has to look.
+    pub fn arrived_with(&self, entry: EntryId, received: Timestamp, work: &[(Target, Vec<Hint>)]) {
+        let now = now();
+        let mut plan = self.plan();
+        for (target, hints) in work {
+            let fresh = WaitingWork {
+                entry,
+                work: Work::accepted(received),
+                hints: hints.clone(),
+            };
+            self.fresh().written(target, fresh, plan.is_about(target));
+            plan.wish(target, Extent::Hinted, now);
+        }
+        drop(plan);
+        self.replanned.notify_one();
+    }
+
     /// Wishes for a refresh.
     pub fn wish(&self, target: &Target, extent: Extent, due: Timestamp) {
-        self.plan().wish(target, extent, due);
+        let mut plan = self.plan();
+        self.fresh().not_all(target);
+        plan.wish(target, extent, due);
+        drop(plan);
         self.replanned.notify_one();
     }
 
@@ -136,6 +170,10 @@ impl Pipeline {
 
     fn plan(&self) -> std::sync::MutexGuard<'_, Plan> {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn fresh(&self) -> std::sync::MutexGuard<'_, Fresh> {
+        self.fresh.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn resume(&self) {
@@ -159,8 +197,8 @@ impl Pipeline {
                 Effect::Annotate(_) if begun.is_empty() => {}
                 Effect::Annotate(annotator) => drop(tokio::spawn(self.clone().annotate(annotator.clone(), begun))),
                 Effect::Discover(discovery) => {
-                    for (target, extent, slot) in begun {
-                        tokio::spawn(self.clone().supervise(discovery.clone(), target, extent, slot));
+                    for begun in begun {
+                        tokio::spawn(self.clone().supervise(discovery.clone(), begun));
                     }
                 }
             }
@@ -173,14 +211,14 @@ impl Pipeline {
     }
 
     /// Takes what is due and has a slot, and tells when to look again. What has none is offered again when a refresh ends.
-    fn begin(&self) -> (Vec<(Target, Extent, OwnedSemaphorePermit)>, Option<Timestamp>) {
+    fn begin(&self) -> (Vec<Begun>, Option<Timestamp>) {
         let live = self.live.load();
         let now = now();
-        let mut slots = Vec::new();
+        let mut places = Vec::new();
         let mut plan = self.plan();
-        let mut take = |slot: Option<OwnedSemaphorePermit>| {
-            let admitted = slot.is_some();
-            slots.extend(slot);
+        let mut take = |place: Option<OwnedSemaphorePermit>| {
+            let admitted = place.is_some();
+            places.extend(place);
             admitted
         };
         let begun = match self.effect {
@@ -191,15 +229,18 @@ impl Pipeline {
             }),
             // They all ask the one API server.
             Effect::Annotate(_) => {
-                let mut places = self.annotating.places();
-                plan.begin_while(now, || take(places()))
+                let mut free = self.annotating.places();
+                plan.begin_while(now, || take(free()))
             }
         };
         let next = plan.next_due().filter(|due| *due > now);
-        let begun = begun
-            .into_iter()
-            .zip(slots)
-            .map(|((target, extent), slot)| (target, extent, slot));
+        let mut fresh = self.fresh();
+        let begun = begun.into_iter().zip(places).map(|((target, extent), place)| Begun {
+            fresh: fresh.taken(&target),
+            target,
+            extent,
+            place,
+        });
         (begun.collect(), next)
     }
 

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 
 use super::settle::tell_of_dead;
 use super::sharing::{Turn, asked_again};
-use super::{Pipeline, Wishes, after_a_bug};
+use super::{Begun, Pipeline, Wishes, after_a_bug};
 use crate::clock::now;
 use crate::resources::kubernetes::{Annotated, Annotator, Failure};
 use crate::store::{Claim, Settled, Settlement, WaitingWork};
@@ -45,6 +45,8 @@ pub(super) struct Annotating {
 struct UnderWay {
     pipeline: Arc<Pipeline>,
     place: Option<OwnedSemaphorePermit>,
+    /// All work for the target, unless that is to be read.
+    fresh: Option<Vec<WaitingWork>>,
     ended: Option<Ended>,
 }
 
@@ -101,10 +103,17 @@ impl Annotating {
 }
 
 impl UnderWay {
-    fn begin(pipeline: Arc<Pipeline>, (target, extent, place): (Target, Extent, OwnedSemaphorePermit)) -> Self {
+    fn begin(pipeline: Arc<Pipeline>, begun: Begun) -> Self {
+        let Begun {
+            target,
+            extent,
+            place,
+            fresh,
+        } = begun;
         Self {
             pipeline,
             place: Some(place),
+            fresh,
             ended: Some(Ended {
                 target,
                 extent,
@@ -162,11 +171,7 @@ fn pointed_at(waiting: &[WaitingWork]) -> Vec<Pointer> {
 
 impl Pipeline {
     /// Asks for refreshes of targets that begin together.
-    pub(super) async fn annotate(
-        self: Arc<Self>,
-        annotator: Annotator,
-        begun: Vec<(Target, Extent, OwnedSemaphorePermit)>,
-    ) {
+    pub(super) async fn annotate(self: Arc<Self>, annotator: Annotator, begun: Vec<Begun>) {
         let begun = begun.into_iter();
         let begun = begun.map(|begun| UnderWay::begin(self.clone(), begun)).collect();
         for refresh in self.with_work(self.claimed(begun).await).await {
@@ -195,15 +200,19 @@ impl Pipeline {
 
     /// Those that have work that is due, with it.
     async fn with_work(&self, claimed: Vec<(UnderWay, Target, Turn)>) -> Vec<UnderWay> {
-        let targets: Vec<Target> = claimed.iter().map(|(_, target, _)| target.clone()).collect();
-        if targets.is_empty() {
-            return Vec::new();
+        let to_be_read = claimed.iter().filter(|(refresh, ..)| refresh.fresh.is_none());
+        let targets: Vec<Target> = to_be_read.map(|(_, target, _)| target.clone()).collect();
+        let mut read = match targets.is_empty() {
+            true => Vec::new(),
+            false => {
+                self.persist("the work of targets", || self.store.waiting_for(&targets))
+                    .await
+            }
         }
-        let waiting = self
-            .persist("the work of targets", || self.store.waiting_for(&targets))
-            .await;
+        .into_iter();
         let mut with_work = Vec::with_capacity(claimed.len());
-        for ((mut refresh, _, turn), waiting) in claimed.into_iter().zip(waiting) {
+        for (mut refresh, _, turn) in claimed {
+            let waiting = refresh.fresh.take().or_else(|| read.next()).unwrap_or_default();
             let (waiting, next) = self.due(waiting, turn.began);
             let is_wanted = !waiting.is_empty();
             if let Some(ended) = &mut refresh.ended {

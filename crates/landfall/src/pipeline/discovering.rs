@@ -9,21 +9,22 @@ use landfall_core::target::Target;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::sharing::{Turn, asked_again};
-use super::{Pipeline, Wishes, after_a_bug};
+use super::{Begun, Pipeline, Wishes, after_a_bug};
 use crate::controller::warehouse::{self, Discovery, Hints};
 use crate::live::LiveWarehouse;
 use crate::store::WaitingWork;
 
 impl Pipeline {
     /// One refresh of one target, and what is wished for after it. Whatever happens in it, the target is free again.
-    pub(super) async fn supervise(
-        self: Arc<Self>,
-        discovery: Discovery,
-        target: Target,
-        extent: Extent,
-        slot: OwnedSemaphorePermit,
-    ) {
-        let refresh = tokio::spawn(self.clone().refresh(discovery, target.clone(), extent, slot));
+    pub(super) async fn supervise(self: Arc<Self>, discovery: Discovery, begun: Begun) {
+        let Begun {
+            target,
+            extent,
+            place,
+            // Others may share the journal, and looking takes far longer than reading.
+            fresh: _,
+        } = begun;
+        let refresh = tokio::spawn(self.clone().refresh(discovery, target.clone(), extent, place));
         let next = refresh.await.unwrap_or_else(|panicked| {
             tracing::error!(%target, %panicked, "a refresh ended in the middle; this is a bug");
             after_a_bug(extent)
@@ -43,7 +44,7 @@ impl Pipeline {
         discovery: Discovery,
         target: Target,
         extent: Extent,
-        _slot: OwnedSemaphorePermit,
+        _place: OwnedSemaphorePermit,
     ) -> Wishes {
         let Some(turn) = self.claim(&target).await else {
             return vec![(extent, asked_again())];

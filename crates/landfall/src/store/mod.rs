@@ -189,7 +189,7 @@ impl Store {
         &self,
         entry: NewEntry,
         window: Duration,
-        arrived: impl FnOnce() + Send + Sync + 'static,
+        arrived: impl FnOnce(&Acceptance) + Send + Sync + 'static,
     ) -> Result<Acceptance, StoreError> {
         ask!(self, accept(entry, window, arrived))
     }

@@ -113,7 +113,7 @@ pub(super) fn delivery(received: Timestamp, sender_id: Option<&str>, tag: &str) 
 }
 
 pub(super) async fn accepted(store: &Store, received: Timestamp, id: Option<&str>, tag: &str) -> EntryId {
-    match store.accept(delivery(received, id, tag), WINDOW, || ()).await.unwrap() {
+    match store.accept(delivery(received, id, tag), WINDOW, |_| ()).await.unwrap() {
         Acceptance::New(id) => id,
         other => panic!("{other:?}"),
     }
@@ -189,12 +189,12 @@ async fn what_was_matched_already_comes_with_its_work_once() {
             ..plain
         }
     };
-    let Acceptance::New(id) = store.accept(matched(), WINDOW, || ()).await.unwrap() else {
+    let Acceptance::New(id) = store.accept(matched(), WINDOW, |_| ()).await.unwrap() else {
         panic!("it is new")
     };
     assert!(store.unmatched(10, Timestamp::MAX).await.unwrap().is_empty());
     assert_eq!(store.entry(id).await.unwrap().unwrap().entry.matched, Some(at(0)));
-    let again = store.accept(matched(), WINDOW, || ()).await.unwrap();
+    let again = store.accept(matched(), WINDOW, |_| ()).await.unwrap();
     assert!(
         matches!(again, Acceptance::Duplicate { of, .. } if of == id),
         "{again:?}"
@@ -240,7 +240,7 @@ async fn equal_contents_are_one_within_the_window_and_ids_for_ever() {
         let store = place.open().await;
         let by_content = accepted(&store, at(0), None, "1.0.0").await;
         let again = store
-            .accept(delivery(at(30), None, "1.0.0"), WINDOW, || ())
+            .accept(delivery(at(30), None, "1.0.0"), WINDOW, |_| ())
             .await
             .unwrap();
         assert!(
@@ -250,7 +250,7 @@ async fn equal_contents_are_one_within_the_window_and_ids_for_ever() {
         accepted(&store, at(61), None, "1.0.0").await;
         let by_id = accepted(&store, at(0), Some("a"), "1.0.0").await;
         let again = store
-            .accept(delivery(at(100_000), Some("a"), "1.0.0"), WINDOW, || ())
+            .accept(delivery(at(100_000), Some("a"), "1.0.0"), WINDOW, |_| ())
             .await
             .unwrap();
         assert!(
@@ -279,7 +279,7 @@ async fn a_replay_of_what_nobody_wanted_has_it_matched_again() {
             set_aside: "a deleted tag".to_owned(),
             ..delivery(at(0), Some("a"), "1.0.0")
         };
-        let accepted = store.accept(entry, WINDOW, || ()).await.unwrap();
+        let accepted = store.accept(entry, WINDOW, |_| ()).await.unwrap();
         let Acceptance::New(id) = accepted else {
             panic!("{accepted:?}")
         };
@@ -304,7 +304,7 @@ async fn a_replay_of_what_nobody_wanted_has_it_matched_again() {
             contents: Recorded::Ignored("a ping".to_owned()),
             ..delivery(at(5), None, "1.0.0")
         };
-        let Acceptance::Recorded(ping) = store.accept(ping, WINDOW, || ()).await.unwrap() else {
+        let Acceptance::Recorded(ping) = store.accept(ping, WINDOW, |_| ()).await.unwrap() else {
             panic!("a ping is followed up")
         };
         assert_eq!(store.replay(ping, at(6)).await.unwrap(), Replay::Nothing);
@@ -470,7 +470,7 @@ async fn a_pace_makes_entries_wait_in_order_and_across_a_restart() {
                 pace,
                 ..delivery(at(second), None, tag)
             };
-            match store.accept(paced, WINDOW, || ()).await.unwrap() {
+            match store.accept(paced, WINDOW, |_| ()).await.unwrap() {
                 Acceptance::New(id) => ids.push(id),
                 other => panic!("{other:?}"),
             }
@@ -496,7 +496,7 @@ async fn a_pace_makes_entries_wait_in_order_and_across_a_restart() {
             pace,
             ..delivery(at(121), None, "1.0.3")
         };
-        let Acceptance::New(id) = store.accept(paced, WINDOW, || ()).await.unwrap() else {
+        let Acceptance::New(id) = store.accept(paced, WINDOW, |_| ()).await.unwrap() else {
             panic!("it is new")
         };
         assert_eq!(store.entry(id).await.unwrap().unwrap().entry.waits_until, Some(at(180)));
@@ -509,7 +509,7 @@ async fn paced(store: &Store, pace: Option<Pace>, received: Timestamp, tag: &str
         pace,
         ..delivery(received, None, tag)
     };
-    match store.accept(entry, WINDOW, || ()).await.unwrap() {
+    match store.accept(entry, WINDOW, |_| ()).await.unwrap() {
         Acceptance::New(id) => id,
         other => panic!("{other:?}"),
     }

@@ -103,7 +103,7 @@ impl Store {
         &self,
         entry: NewEntry,
         window: Duration,
-        arrived: impl FnOnce() + Send + Sync + 'static,
+        arrived: impl FnOnce(&Acceptance) + Send + Sync + 'static,
     ) -> Result<Acceptance, StoreError> {
         let inner = &self.0;
         inner.writer.accept(&inner.connector, entry, window, arrived).await

@@ -65,7 +65,7 @@ async fn of_two_processes_that_get_the_same_at_the_same_time_one_is_first() {
                 // Half of them have an id, and half are told apart by their content.
                 let (id, tag) = (format!("event-{number}"), format!("1.0.{number}"));
                 let id = (number % 2 == 0).then_some(&*id);
-                let accepted = store.accept(delivery(at(0), id, &tag), WINDOW, || ()).await;
+                let accepted = store.accept(delivery(at(0), id, &tag), WINDOW, |_| ()).await;
                 (number, accepted.unwrap())
             });
         }
@@ -230,7 +230,7 @@ async fn a_database_that_is_away_is_said_without_a_secret_and_comes_back_by_itse
     postgres.crash().unwrap();
     let refused = process
         .store
-        .accept(delivery(at(1), Some("b"), "1.0.1"), WINDOW, || ())
+        .accept(delivery(at(1), Some("b"), "1.0.1"), WINDOW, |_| ())
         .await;
     let said = refused.unwrap_err().to_string();
     assert!(said.starts_with("the journal in PostgreSQL at 127.0.0.1:"), "{said}");
@@ -240,7 +240,7 @@ async fn a_database_that_is_away_is_said_without_a_secret_and_comes_back_by_itse
     until("the database", async || process.store.check().await.ok()).await;
     let again = process
         .store
-        .accept(delivery(at(2), Some("a"), "1.0.0"), WINDOW, || ())
+        .accept(delivery(at(2), Some("a"), "1.0.0"), WINDOW, |_| ())
         .await;
     assert!(
         matches!(again, Ok(Acceptance::Duplicate { of, .. }) if of == first),
@@ -256,14 +256,14 @@ async fn a_database_that_does_not_answer_is_given_up_and_asked_again() {
     postgres.freeze().unwrap();
     let refused = process
         .store
-        .accept(delivery(at(1), Some("b"), "1.0.1"), WINDOW, || ())
+        .accept(delivery(at(1), Some("b"), "1.0.1"), WINDOW, |_| ())
         .await;
     postgres.thaw().unwrap();
     assert!(refused.is_err(), "{refused:?}");
     let again = until("an answer", async || {
         process
             .store
-            .accept(delivery(at(2), Some("b"), "1.0.1"), WINDOW, || ())
+            .accept(delivery(at(2), Some("b"), "1.0.1"), WINDOW, |_| ())
             .await
             .ok()
     });
@@ -329,7 +329,7 @@ async fn a_text_that_no_column_can_hold_is_kept_as_well_as_can_be() {
         contents: Recorded::Malformed("what is a\0b?".to_owned()),
         ..delivery(at(0), None, "1.0.0")
     };
-    let Acceptance::Recorded(id) = process.store.accept(entry, WINDOW, || ()).await.unwrap() else {
+    let Acceptance::Recorded(id) = process.store.accept(entry, WINDOW, |_| ()).await.unwrap() else {
         panic!("nothing follows from it")
     };
     let kept = process.store.entry(id).await.unwrap().unwrap();

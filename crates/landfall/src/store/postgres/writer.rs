@@ -35,7 +35,7 @@ pub(super) struct Job {
     /// How long equal contents count as the same, in milliseconds.
     pub window: i64,
     /// What follows from an entry that is to be matched, whether or not somebody still waits for it.
-    pub arrived: Box<dyn FnOnce() + Send + Sync>,
+    pub arrived: Box<dyn FnOnce(&Acceptance) + Send + Sync>,
     pub reply: oneshot::Sender<Result<Acceptance, StoreError>>,
 }
 
@@ -63,7 +63,7 @@ impl Writer {
         connector: &Connector,
         entry: NewEntry,
         window: Duration,
-        arrived: impl FnOnce() + Send + Sync + 'static,
+        arrived: impl FnOnce(&Acceptance) + Send + Sync + 'static,
     ) -> Result<Acceptance, StoreError> {
         let (reply, answer) = oneshot::channel();
         let job = Job {
@@ -122,7 +122,7 @@ impl Writing {
                 for (job, acceptance) in jobs.into_iter().zip(acceptances) {
                     let to_be_matched = matches!(job.entry.contents, Recorded::Events(_));
                     if to_be_matched && matches!(acceptance, Acceptance::New(_)) {
-                        (job.arrived)();
+                        (job.arrived)(&acceptance);
                     }
                     // Whoever asked may have gone; what was written stays written.
                     let _ = job.reply.send(Ok(acceptance));

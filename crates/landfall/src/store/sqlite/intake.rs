@@ -33,14 +33,14 @@ impl Store {
         &self,
         entry: NewEntry,
         window: Duration,
-        arrived: impl FnOnce() + Send + 'static,
+        arrived: impl FnOnce(&Acceptance) + Send + 'static,
     ) -> Result<Acceptance, StoreError> {
         let window = i64::try_from(window.as_millis()).unwrap_or(i64::MAX);
         let to_be_followed_up = matches!(entry.contents, Recorded::Events(_) | Recorded::Matched(..));
         let row = NewRow::from(entry);
         let write = move |writing: &mut Writing<'_>| insert(writing, &row, window);
         self.write_at_once_then(write, move |acceptance| match acceptance {
-            Acceptance::New(_) | Acceptance::Duplicate { .. } if to_be_followed_up => arrived(),
+            Acceptance::New(_) | Acceptance::Duplicate { .. } if to_be_followed_up => arrived(acceptance),
             Acceptance::New(_) | Acceptance::Duplicate { .. } | Acceptance::Recorded(_) => {}
         })
         .await

@@ -29,7 +29,7 @@ fn ping(body: Vec<u8>) -> NewEntry {
 }
 
 async fn take(store: &Store, body: Vec<u8>) -> Result<Acceptance, StoreError> {
-    store.accept(ping(body), Duration::ZERO, || ()).await
+    store.accept(ping(body), Duration::ZERO, |_| ()).await
 }
 
 fn refusal(outcome: Result<Acceptance, StoreError>) -> String {
@@ -211,7 +211,7 @@ async fn what_was_refused_and_comes_again_is_followed_up() {
     let take = || {
         let followed_up = followed_up.clone();
         let entry = delivery(at(0), Some("1"), "1.0.0");
-        store.accept(entry, WINDOW, move || followed_up.send(()).unwrap())
+        store.accept(entry, WINDOW, move |_| followed_up.send(()).unwrap())
     };
     refusal(take().await);
     assert!(follows.try_recv().is_err());
