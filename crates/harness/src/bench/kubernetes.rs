@@ -103,8 +103,6 @@ struct Rounds {
     /// Deliveries in a second, until their annotations are there.
     delivered: Vec<f64>,
     rates: Vec<f64>,
-    /// The share of the API server's own rate that is left while it tells landfall of each patch, and landfall does nothing else.
-    watched: Vec<f64>,
     /// Seconds for the annotations of one delivery, and for as many patches.
     one: Vec<f64>,
     as_many: Vec<f64>,
@@ -166,9 +164,6 @@ impl Bench<'_> {
             let as_many = timed(&effects, sizes.most(), || cluster.patch(sizes.most()))?;
             let landfall = self.start(cluster, "data")?;
             cluster.known(&landfall)?;
-            landfall.quiet()?;
-            let watched = timed(&effects, sizes.warehouses, || cluster.patch(sizes.warehouses))?;
-            landfall.quiet()?;
             let mut connections = connect(&landfall)?;
             timed(&effects, WARM_UP.min(sizes.warehouses), || {
                 posted.own(&landfall, &mut connections, WARM_UP.min(sizes.warehouses))
@@ -193,7 +188,6 @@ impl Bench<'_> {
             seen.patched.push(all / patching);
             seen.delivered.push(all / delivering);
             seen.rates.push(patching / delivering);
-            seen.watched.push(patching / watched);
             seen.one.push(one);
             seen.as_many.push(as_many);
             seen.times.push(one / as_many);
@@ -274,10 +268,6 @@ impl Rounds {
             &format!("{:.0} µs", middle(self.costs)),
         )?;
         report.bounded("deliveries / patches", middle(self.rates), "", Bound::AtLeast(RATE))?;
-        report.figure(
-            "  patches that landfall is told of, and no more / patches",
-            &format!("{:.2}", middle(self.watched)),
-        )?;
         report.figure(
             &format!("{most} patches without landfall"),
             &format!("{:.0} ms", middle(self.as_many) * 1e3),
