@@ -255,7 +255,7 @@ pub(super) fn run(config: Config, notes: &[String]) -> anyhow::Result<()> {
 }
 
 /// Threads that answer and ask: one for every two processors. The journal is written and read by threads of its own, which need the
-/// others: on two processors, as many deliveries are taken in as with two of these, and each costs less, since fewer threads
+/// others: on two processors, nearly as many deliveries are taken in as with two of these, and each costs less, since fewer threads
 /// wake each other.
 fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, |processors| processors.get().div_ceil(2))
