@@ -14,7 +14,7 @@ use landfall_core::journal::{DedupeKey, EntryId};
 use landfall_core::matcher::{Index, Interest};
 use landfall_core::pace::Pace;
 use landfall_core::receiver::{self, Contents, Malformed, Reach, Report, Sender};
-use landfall_core::refresh::Hint;
+use landfall_core::refresh::{Extent, Hint};
 use landfall_core::secret::SecretAge;
 use landfall_core::target::Target;
 use tokio::sync::watch;
@@ -209,14 +209,14 @@ impl Intake {
             let (pipeline, work, received) = (self.pipeline.clone(), work.clone(), entry.received);
             move |acceptance: &Acceptance| match acceptance {
                 Acceptance::New(id) if !work.is_empty() => pipeline.arrived_with(*id, received, &work),
-                _ => pipeline.arrived(targets(&work)),
+                _ => follow_up(&pipeline, &work),
             }
         };
         let kept = self.store.accept(entry, self.dedupe_window, arrived).await;
         if kept.is_err() {
             // Where a sync failed, it may be in the journal all the same, and not every sender tries again. Where it is not, there
             // is nothing to do.
-            self.pipeline.arrived(targets(&work));
+            follow_up(&self.pipeline, &work);
         }
         kept
     }
@@ -275,9 +275,14 @@ impl Recording {
     }
 }
 
-/// Those that work is for.
-fn targets(work: &[(Target, Vec<Hint>)]) -> impl ExactSizeIterator<Item = &Target> {
-    work.iter().map(|(target, _)| target)
+/// Has an entry matched, or the targets of its work refreshed, of which nobody knows here what the journal has for them.
+fn follow_up(pipeline: &Pipeline, work: &[(Target, Vec<Hint>)]) {
+    if work.is_empty() {
+        pipeline.arrived();
+    }
+    for (target, _) in work {
+        pipeline.wish(target, Extent::Hinted, now());
+    }
 }
 
 /// How many want any of the events, and may.

@@ -125,15 +125,9 @@ impl Pipeline {
         );
     }
 
-    /// An entry has come that is to be followed up: by the matcher, or by refreshes of these targets, whose work is there.
-    pub fn arrived<'a>(&self, targets: impl ExactSizeIterator<Item = &'a Target>) {
-        if targets.len() == 0 {
-            self.arrivals.notify_one();
-        }
-        let now = now();
-        for target in targets {
-            self.wish(target, Extent::Hinted, now);
-        }
+    /// An entry is there that is to be matched.
+    pub fn arrived(&self) {
+        self.arrivals.notify_one();
     }
 
     /// An entry has come at `received` with its work: what each target is to do, and where it has to look.

@@ -71,7 +71,7 @@ pub(super) async fn replay(State(admin): State<Admin>, Path(id): Path<String>) -
         admin.pipeline.wish(target, Extent::Hinted, now);
     }
     if matched_again {
-        admin.pipeline.arrived([].iter());
+        admin.pipeline.arrived();
     }
     Ok(Json(Replayed {
         id,
