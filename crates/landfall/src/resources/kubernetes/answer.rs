@@ -9,7 +9,7 @@ use kube::core::Status;
 use kube::{Client, Error};
 use serde::Deserialize;
 
-use super::protobuf::as_json;
+use super::protobuf::{as_json, is_binary, named};
 
 /// An object as far as it says which it is.
 #[derive(Deserialize)]
@@ -27,9 +27,19 @@ struct Metadata<'a> {
 /// Sends a change of the object of this name. An answer that is not about that object is not an API server's: whatever else stands
 /// there says yes to everything, and nothing was changed.
 pub(super) async fn changed(client: &Client, request: http::Request<Body>, name: &str) -> kube::Result<()> {
-    let answer = as_json(client.send(request).await?).await?;
+    let answer = client.send(request).await?;
     let status = answer.status();
-    let body = answer.into_body().collect().await.map_err(Error::Service)?.to_bytes();
+    // For its name alone, nothing else has to be made of it.
+    if status.is_success() && is_binary(&answer) {
+        let body = answer.into_body().collect().await?.to_bytes();
+        return match named(body) {
+            Ok(changed) if changed == name => Ok(()),
+            Ok(_) => Err(Error::Api(Box::new(Status::failure("", "")))),
+            Err(error) => Err(Error::Service(error.into())),
+        };
+    }
+    let body = as_json(answer).await?.into_body();
+    let body = body.collect().await.map_err(Error::Service)?.to_bytes();
     if !status.is_success() {
         let refusal = serde_json::from_slice(&body);
         return Err(Error::Api(Box::new(refusal.unwrap_or_else(|_| {

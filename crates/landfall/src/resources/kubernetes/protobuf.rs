@@ -26,6 +26,7 @@ const BINARY: &str = "application/vnd.kubernetes.protobuf";
 const JSON: &str = "application/json";
 /// What each object begins with. What a watch frames does not.
 const MAGIC: &[u8] = b"k8s\0";
+const METADATA_KIND: &str = "PartialObjectMetadata";
 /// No object of an etcd is larger by far. In bytes.
 const LARGEST: usize = 16 << 20;
 
@@ -150,14 +151,44 @@ enum Content {
     Status(Status),
 }
 
+/// As little of an object's metadata as tells which it is.
+#[derive(Clone, PartialEq, Message)]
+struct Named {
+    #[prost(message, optional, tag = "1")]
+    metadata: Option<Name>,
+}
+
+#[derive(Clone, PartialEq, Message)]
+struct Name {
+    #[prost(string, tag = "1")]
+    name: String,
+}
+
+/// Whether an answer came in the binary form.
+pub(super) fn is_binary(answer: &Response<Body>) -> bool {
+    content_type(answer).starts_with(BINARY)
+}
+
+/// The name of the object whose metadata these are, in the binary form.
+pub(super) fn named(bytes: Bytes) -> Result<String, Malformed> {
+    let (kind, raw) = unwrapped(bytes)?;
+    match kind.as_str() {
+        METADATA_KIND => Ok(Named::decode(raw)?.metadata.unwrap_or_default().name),
+        _ => Err(Malformed::Kind(kind)),
+    }
+}
+
+fn content_type(answer: &Response<Body>) -> &str {
+    let content_type = answer.headers().get(CONTENT_TYPE);
+    content_type.and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
 /// An answer with a body of JSON, whichever of the two it came in: an object, or the events of a watch, one on each line.
 pub(super) async fn as_json(answer: Response<Body>) -> kube::Result<Response<Json>> {
-    let content_type = answer.headers().get(CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if !content_type.starts_with(BINARY) {
+    if !is_binary(&answer) {
         return Ok(answer.map(|body| Json::new(body.map_err(BoxError::from))));
     }
-    let is_watch = content_type.contains("stream=watch");
+    let is_watch = content_type(&answer).contains("stream=watch");
     let (mut head, body) = answer.into_parts();
     head.headers.insert(CONTENT_TYPE, HeaderValue::from_static(JSON));
     head.headers.remove(CONTENT_LENGTH);
@@ -197,14 +228,10 @@ fn line(frame: Bytes) -> Result<Vec<u8>, Malformed> {
 }
 
 fn object(bytes: Bytes) -> Result<Object, Malformed> {
-    if !bytes.starts_with(MAGIC) {
-        return Err(Malformed::Magic);
-    }
-    let Unknown { type_meta, raw } = Unknown::decode(bytes.slice(MAGIC.len()..))?;
-    let kind = type_meta.unwrap_or_default().kind;
+    let (kind, raw) = unwrapped(bytes)?;
     let (kind, api_version, content) = match kind.as_str() {
-        "PartialObjectMetadata" => (
-            "PartialObjectMetadata",
+        METADATA_KIND => (
+            METADATA_KIND,
             "meta.k8s.io/v1",
             Content::Metadata(PartialObjectMetadata::decode(raw)?),
         ),
@@ -216,6 +243,15 @@ fn object(bytes: Bytes) -> Result<Object, Malformed> {
         api_version,
         content,
     })
+}
+
+/// The kind of an object, and the message that it is.
+fn unwrapped(bytes: Bytes) -> Result<(String, Bytes), Malformed> {
+    if !bytes.starts_with(MAGIC) {
+        return Err(Malformed::Magic);
+    }
+    let Unknown { type_meta, raw } = Unknown::decode(bytes.slice(MAGIC.len()..))?;
+    Ok((type_meta.unwrap_or_default().kind, raw))
 }
 
 #[cfg(test)]

@@ -122,6 +122,23 @@ async fn json_stays_as_it_is() {
     );
 }
 
+#[test]
+fn an_object_is_named_and_nothing_else_is() {
+    assert_eq!(named(warehouse()).unwrap(), "api");
+    assert_eq!(
+        named(around(METADATA_KIND, &PartialObjectMetadata::default())).unwrap(),
+        ""
+    );
+    for (bytes, expected) in [
+        (refusal(), "something else than metadata: Status"),
+        (warehouse().slice(..30), "cannot be read"),
+        (Bytes::from_static(b"{}"), "does not begin"),
+    ] {
+        let error = named(bytes).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
 /// Who has changed which field comes as well, and other fields may come that nobody knows yet.
 #[test]
 fn what_is_not_read_is_passed_over() {
