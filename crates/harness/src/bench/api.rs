@@ -16,8 +16,12 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 use serde_json::Value;
 
-/// Of objects that are changed or watched only the metadata come back, which is what landfall asks for where it changes one.
-const METADATA: &str = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
+use crate::metadata::{self, Event};
+
+/// Of objects that are changed or watched only the metadata come back, in the form that landfall asks for. It is the form that the garbage
+/// collector of every cluster watches in, too, which does not run here: an API server encodes an event once for each form.
+const METADATA: &str = "application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;g=meta.k8s.io;v=v1, \
+                        application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1";
 const EVERYTHING: &str = "application/json";
 /// A busy API server takes a while for many that ask at once.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -89,6 +93,7 @@ impl Connection {
     /// Sends what is to be changed, and waits until it is.
     pub fn change(&mut self, method: &str, path: &str, content_type: &str, body: &str) -> Result<()> {
         let request = Request::new(method, path)
+            .header("Accept", METADATA)
             .header("Content-Type", content_type)
             .body(body);
         let (status, answer) = self.exchange(request)?;
@@ -103,8 +108,15 @@ impl Connection {
         serde_json::from_str(&answer).context("the API server sent no JSON")
     }
 
-    /// Watches, and hands each event to `take`, until the API server ends that.
-    pub fn watch(mut self, path: &str, mut take: impl FnMut(Value)) -> Result<()> {
+    /// Has the API server collect its garbage, which a profile of its memory begins with.
+    pub fn collect(&mut self) -> Result<()> {
+        let (status, answer) = self.exchange(Request::new("GET", "/debug/pprof/heap?gc=1"))?;
+        ensure!(status == 200, "the profile was answered {status}: {answer}");
+        Ok(())
+    }
+
+    /// Watches metadata, and hands each event to `take`, until the API server ends that.
+    pub fn watch(mut self, path: &str, mut take: impl FnMut(Event)) -> Result<()> {
         // It may be silent for as long as it likes.
         self.stream.get_ref().sock.set_read_timeout(None)?;
         self.send(Request::new("GET", path).header("Accept", METADATA))?;
@@ -115,10 +127,8 @@ impl Connection {
             stream: &mut self.stream,
             left: 0,
         });
-        let mut line = String::new();
-        while events.read_line(&mut line)? > 0 {
-            take(serde_json::from_str(&line)?);
-            line.clear();
+        while let Some(event) = metadata::read(&mut events)? {
+            take(event);
         }
         Ok(())
     }

@@ -77,13 +77,15 @@ impl Cluster {
         Ok(())
     }
 
-    /// Changes the annotations of the first so many Warehouses by patches, as many at once as there are connections.
+    /// Changes the annotations of the first so many Warehouses by patches, as many at once as there are connections. They are the patches that
+    /// landfall sends, and in its name: the more have changed an object, the more a change of it costs the API server, and whoever else
+    /// patches leaves a trace.
     pub fn patch(&mut self, count: usize) -> Result<()> {
         let tokens = &self.tokens;
         spread(&mut self.connections, count, |connection, number| {
             let token = format!("direct-{}", tokens.fetch_add(1, Ordering::Relaxed));
             let patch = json!({ "metadata": { "annotations": { "kargo.akuity.io/refresh": token } } });
-            let path = format!("{}/{}", warehouses(), name(number));
+            let path = format!("{}/{}?fieldManager=landfall", warehouses(), name(number));
             connection.change("PATCH", &path, "application/merge-patch+json", &patch.to_string())
         })
     }

@@ -6,9 +6,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use serde_json::Value;
 
 use crate::api::Api;
+use crate::metadata::Event;
 
 /// For all of a round, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(300);
@@ -38,7 +38,8 @@ impl Effects {
     /// Begins to watch the Warehouses below `path`. It ends with the process.
     pub fn watch(api: &Api, path: &str) -> Result<Self> {
         let list = api.connect()?.ask(&format!("{path}?limit=1"))?;
-        let mut version = version(&list).context("a list without a version")?;
+        let version = list["metadata"]["resourceVersion"].as_str().map(str::to_owned);
+        let mut version = version.context("a list without a version")?;
         let seen = Arc::new(Seen::default());
         let (seeing, api, path) = (seen.clone(), api.clone(), path.to_owned());
         thread::spawn(move || {
@@ -84,29 +85,23 @@ impl Seen {
     /// Watches until the API server ends that, from a version on that is kept current.
     fn follow(&self, api: &Api, path: &str, from: &mut String) -> Result<()> {
         let path = format!("{path}?watch=1&resourceVersion={from}");
-        let mut failed = None;
         api.connect()?.watch(&path, |event| {
-            match version(&event["object"]) {
-                Some(version) => *from = version,
-                None => failed = Some(event.to_string()),
-            }
+            from.clone_from(&event.version);
             self.note(&event);
-        })?;
-        failed.map_or(Ok(()), |event| bail!("the watch says {event}"))
+        })
     }
 
-    fn note(&self, event: &Value) {
-        let metadata = &event["object"]["metadata"];
-        let name = metadata["name"].as_str().unwrap_or_default();
-        let Some(token) = metadata["annotations"]["kargo.akuity.io/refresh"].as_str() else {
+    fn note(&self, event: &Event) {
+        let Some(token) = event.annotations.get("kargo.akuity.io/refresh") else {
             return;
         };
+        let name = &event.name;
         self.change(|changes| {
             if changes.tokens.get(name).is_some_and(|known| known == token) {
                 return;
             }
-            changes.tokens.insert(name.to_owned(), token.to_owned());
-            changes.changed.insert(name.to_owned());
+            changes.tokens.insert(name.clone(), token.clone());
+            changes.changed.insert(name.clone());
             changes.last = Some(Instant::now());
         });
     }
@@ -115,8 +110,4 @@ impl Seen {
         change(&mut self.changes.lock().unwrap_or_else(PoisonError::into_inner));
         self.more.notify_all();
     }
-}
-
-fn version(of: &Value) -> Option<String> {
-    of["metadata"]["resourceVersion"].as_str().map(str::to_owned)
 }

@@ -1,24 +1,19 @@
 //! landfall in front of a real API server, against what that API server takes without it: annotations in a second, one delivery
 //! for a thousand Warehouses, memory and start.
 
-use std::io::Write as _;
-use std::net::TcpStream;
 use std::path::Path;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
-use crate::cluster::{Cluster, delivery, own, shared, spread, warehouses};
-use crate::effects::Effects;
-use crate::load::{CONNECTIONS, answer, dial};
-use crate::process::{Server, answers, processor_time};
+use crate::cluster::Cluster;
+use crate::load::{CONNECTIONS, dial};
+use crate::process::{Server, answers};
 use crate::report::{Bound, Report, median};
+use crate::rounds::{Rounds, Windows};
+use crate::senders::Posted;
 
-/// The share of the API server's own rate that deliveries are to reach.
-const RATE: f64 = 0.9;
-/// What annotations because of one delivery may take, of what as many patches take.
-const FAN_OUT: f64 = 1.25;
 /// Milliseconds within which 99 of 100 deliveries are answered.
 const ANSWER: f64 = 10.0;
 /// MB, which are millions of bytes.
@@ -28,8 +23,6 @@ const LARGE_MEMORY: f64 = 150.0;
 /// Milliseconds from exec to readiness.
 const READY: f64 = 100.0;
 const STARTS: usize = 5;
-/// Deliveries that open landfall's connections to the API server.
-const WARM_UP: usize = 256;
 /// Between two deliveries for many Warehouses: the next comes while the annotations of the one before are on their way.
 const PAUSE: Duration = Duration::from_millis(250);
 
@@ -39,7 +32,7 @@ pub struct Sizes {
     warehouses: usize,
     /// The Warehouses that one delivery concerns.
     fan_outs: [usize; 3],
-    rounds: usize,
+    windows: Windows,
     /// Deliveries of each fan-out, to know what 99 of 100 take.
     answers: usize,
     /// Warehouses with large statuses.
@@ -50,8 +43,7 @@ impl Sizes {
     pub const FULL: Self = Self {
         warehouses: 2_000,
         fan_outs: [1, 100, 1_000],
-        // What else the host does shows in single rounds.
-        rounds: 15,
+        windows: Windows::FULL,
         answers: 100,
         large: 10_000,
     };
@@ -59,7 +51,7 @@ impl Sizes {
     pub const SMALL: Self = Self {
         warehouses: 300,
         fan_outs: [1, 10, 100],
-        rounds: 2,
+        windows: Windows::SMALL,
         answers: 30,
         large: 600,
     };
@@ -71,9 +63,9 @@ impl Sizes {
 
 /// Runs the benchmark.
 pub fn run(binary: &Path, sizes: Sizes, report: &mut Report) -> Result<()> {
-    let (all, rounds) = (sizes.warehouses, sizes.rounds);
+    let all = sizes.warehouses;
     report.heading(&format!(
-        "kubernetes: a real API server, {all} Warehouses, {CONNECTIONS} connections; {rounds} rounds with and without landfall in turn, medians"
+        "kubernetes: a real API server, {all} Warehouses, {CONNECTIONS} connections, with and without landfall in turn"
     ))?;
     let mut cluster = Cluster::start()?;
     cluster.fill(all, &sizes.fan_outs)?;
@@ -83,7 +75,13 @@ pub fn run(binary: &Path, sizes: Sizes, report: &mut Report) -> Result<()> {
         folder: folder.path(),
     };
     bench.starts(&cluster, report)?;
-    bench.rounds(&mut cluster, sizes, report)?;
+    let rounds = Rounds {
+        start: &|cluster| bench.start(cluster, "data"),
+        warehouses: all,
+        most: sizes.most(),
+        windows: sizes.windows,
+    };
+    rounds.run(&mut cluster, report)?;
     bench.answers(&cluster, sizes, report)?;
     cluster.fill(sizes.large, &[])?;
     let bytes = cluster.enlarge()?;
@@ -93,24 +91,6 @@ pub fn run(binary: &Path, sizes: Sizes, report: &mut Report) -> Result<()> {
 struct Bench<'a> {
     binary: &'a Path,
     folder: &'a Path,
-}
-
-/// What rounds have shown.
-#[derive(Default)]
-struct Rounds {
-    /// Patches in a second.
-    patched: Vec<f64>,
-    /// Deliveries in a second, until their annotations are there.
-    delivered: Vec<f64>,
-    rates: Vec<f64>,
-    /// Seconds for the annotations of one delivery, and for as many patches.
-    one: Vec<f64>,
-    as_many: Vec<f64>,
-    times: Vec<f64>,
-    /// Microseconds of landfall's processor time for a delivery and its annotation.
-    costs: Vec<f64>,
-    /// MB after the deliveries.
-    resident: Vec<f64>,
 }
 
 impl Bench<'_> {
@@ -153,54 +133,11 @@ impl Bench<'_> {
         )
     }
 
-    fn rounds(&self, cluster: &mut Cluster, sizes: Sizes, report: &mut Report) -> Result<()> {
-        let effects = Effects::watch(&cluster.api, &warehouses())?;
-        let mut seen = Rounds::default();
-        let mut posted = Posted::default();
-        cluster.patch(WARM_UP.min(sizes.warehouses))?;
-        for _ in 0..sizes.rounds {
-            cluster.connect()?;
-            let patching = timed(&effects, sizes.warehouses, || cluster.patch(sizes.warehouses))?;
-            let as_many = timed(&effects, sizes.most(), || cluster.patch(sizes.most()))?;
-            let landfall = self.start(cluster, "data")?;
-            cluster.known(&landfall)?;
-            let mut connections = connect(&landfall)?;
-            timed(&effects, WARM_UP.min(sizes.warehouses), || {
-                posted.own(&landfall, &mut connections, WARM_UP.min(sizes.warehouses))
-            })?;
-            landfall.quiet()?;
-            // Those that nobody used for a while are closed.
-            let mut connections = connect(&landfall)?;
-            let before = processor_time(landfall.id())?;
-            let delivering = timed(&effects, sizes.warehouses, || {
-                posted.own(&landfall, &mut connections, sizes.warehouses)
-            })?;
-            let used = processor_time(landfall.id())?.saturating_sub(before);
-            landfall.quiet()?;
-            let mut connection = dial(&landfall.host)?;
-            let one = timed(&effects, sizes.most(), || {
-                posted.one(&landfall, &mut connection, sizes.most()).map(drop)
-            })?;
-            landfall.quiet()?;
-            seen.resident.push(megabytes(landfall.resident()?));
-            landfall.terminate()?;
-            let all = count(sizes.warehouses);
-            seen.patched.push(all / patching);
-            seen.delivered.push(all / delivering);
-            seen.rates.push(patching / delivering);
-            seen.one.push(one);
-            seen.as_many.push(as_many);
-            seen.times.push(one / as_many);
-            seen.costs.push(used.as_secs_f64() * 1e6 / all);
-        }
-        seen.show(sizes.most(), report)
-    }
-
     /// What deliveries wait for their answers, while annotations of those before are on their way.
     fn answers(&self, cluster: &Cluster, sizes: Sizes, report: &mut Report) -> Result<()> {
         let landfall = self.start(cluster, "data")?;
         cluster.known(&landfall)?;
-        let mut posted = Posted { number: 1_000_000 };
+        let mut posted = Posted::from(1_000_000);
         for fan_out in sizes.fan_outs {
             landfall.quiet()?;
             let mut connection = dial(&landfall.host)?;
@@ -253,90 +190,8 @@ impl Bench<'_> {
     }
 }
 
-impl Rounds {
-    fn show(self, most: usize, report: &mut Report) -> Result<()> {
-        report.figure(
-            &format!("patches without landfall, {CONNECTIONS} at once"),
-            &format!("{:.0}/s", middle(self.patched)),
-        )?;
-        report.figure(
-            "deliveries for one Warehouse each, until the last annotation is there",
-            &format!("{:.0}/s", middle(self.delivered)),
-        )?;
-        report.figure(
-            "  landfall's processor time for one of these",
-            &format!("{:.0} µs", middle(self.costs)),
-        )?;
-        report.bounded("deliveries / patches", middle(self.rates), "", Bound::AtLeast(RATE))?;
-        report.figure(
-            &format!("{most} patches without landfall"),
-            &format!("{:.0} ms", middle(self.as_many) * 1e3),
-        )?;
-        report.figure(
-            &format!("{most} annotations because of one delivery"),
-            &format!("{:.0} ms", middle(self.one) * 1e3),
-        )?;
-        report.bounded("annotations / patches", middle(self.times), "", Bound::AtMost(FAN_OUT))?;
-        report.figure(
-            "resident after these deliveries",
-            &format!("{:.1} MB", middle(self.resident)),
-        )
-    }
-}
-
-/// Deliveries, of which none is like another.
-#[derive(Default)]
-struct Posted {
-    number: usize,
-}
-
-impl Posted {
-    /// One for each of so many Warehouses.
-    fn own(&mut self, landfall: &Server, connections: &mut [TcpStream], count: usize) -> Result<()> {
-        let first = self.number;
-        self.number += count;
-        spread(connections, count, |connection, number| {
-            exchange(connection, &delivery(&landfall.host, &own(number), first + number), 1)
-        })
-    }
-
-    /// One that concerns so many Warehouses. Returns how long its answer took.
-    fn one(&mut self, landfall: &Server, connection: &mut TcpStream, fan_out: usize) -> Result<Duration> {
-        self.number += 1;
-        let repository = if fan_out == 1 { own(0) } else { shared(fan_out) };
-        let request = delivery(&landfall.host, &repository, self.number);
-        let began = Instant::now();
-        exchange(connection, &request, fan_out)?;
-        Ok(began.elapsed())
-    }
-}
-
-/// Connections over which senders post.
-fn connect(landfall: &Server) -> Result<Vec<TcpStream>> {
-    (0..CONNECTIONS).map(|_| dial(&landfall.host)).collect()
-}
-
-/// The seconds from the beginning of something until so many Warehouses are seen to have changed.
-fn timed(effects: &Effects, count: usize, begin: impl FnOnce() -> Result<()>) -> Result<f64> {
-    effects.forget();
-    let began = Instant::now();
-    begin()?;
-    let last = effects.all(count)?;
-    Ok(last.saturating_duration_since(began).as_secs_f64())
-}
-
-/// Sends a delivery, which so many Warehouses are to want.
-fn exchange(connection: &mut TcpStream, request: &[u8], wanted: usize) -> Result<()> {
-    connection.write_all(request)?;
-    let answer = answer(connection)?;
-    ensure!(
-        answer.ends_with(&format!("{{\"msg\":\"refreshed {wanted} warehouse(s)\"}}\n")),
-        "a delivery was answered {answer}"
-    );
-    Ok(())
-}
-
-fn megabytes(mebibytes: f64) -> f64 {
+/// Millions of bytes.
+pub fn megabytes(mebibytes: f64) -> f64 {
     mebibytes * 1.048_576
 }
 
@@ -345,6 +200,6 @@ fn middle(values: Vec<f64>) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
-fn count(number: usize) -> f64 {
+pub fn count(number: usize) -> f64 {
     number as f64
 }

@@ -22,6 +22,8 @@ mod kubernetes;
 mod load;
 #[path = "../bench/matching.rs"]
 mod matching;
+#[path = "../bench/metadata.rs"]
+mod metadata;
 #[path = "../bench/nginx.rs"]
 mod nginx;
 #[path = "../bench/process.rs"]
@@ -30,8 +32,12 @@ mod process;
 mod report;
 #[path = "../bench/requests.rs"]
 mod requests;
+#[path = "../bench/rounds.rs"]
+mod rounds;
 #[path = "../bench/secure.rs"]
 mod secure;
+#[path = "../bench/senders.rs"]
+mod senders;
 #[path = "../bench/tls.rs"]
 mod tls;
 
