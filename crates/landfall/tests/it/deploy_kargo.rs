@@ -316,6 +316,131 @@ fn with_components(base: &str, components: &[&str]) -> String {
     ApiServer::shared().unwrap().kustomize(&from).unwrap()
 }
 
+/// What an overlay with one component makes, which the API server takes; but for kinds that it does not know, which are named here.
+fn with_component(base: &str, component: &str, unknown: &[&str]) -> Vec<Value> {
+    let made = with_components(base, &[component]);
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&made).unwrap();
+    for object in &objects {
+        if !unknown.iter().any(|kind| object["kind"] == *kind) {
+            let taken = server().try_apply(&object.to_string());
+            taken.unwrap_or_else(|error| panic!("{base} with {component}: {error}"));
+        }
+    }
+    objects
+}
+
+/// The value of a variable of the first container, which landfall reads.
+fn variable<'a>(pod: &'a Value, name: &str) -> &'a Value {
+    let args: Vec<&str> = pod["containers"][0]["args"].as_array().unwrap()[..1]
+        .iter()
+        .map(|arg| arg.as_str().unwrap())
+        .collect();
+    let help = World::command(&[&args[..], &["--help"]].concat());
+    assert!(
+        String::from_utf8_lossy(&help.stdout).contains(name),
+        "{args:?} does not read {name}"
+    );
+    let variables = pod["containers"][0]["env"].as_array().unwrap();
+    let variable = variables.iter().find(|variable| variable["name"] == name);
+    &variable.unwrap_or_else(|| panic!("no {name}"))["value"]
+}
+
+fn named<'a>(list: &'a Value, name: &str) -> &'a Value {
+    let mut list = list.as_array().unwrap().iter();
+    list.find(|one| one["name"] == name)
+        .unwrap_or_else(|| panic!("no {name}"))
+}
+
+#[test]
+fn a_journal_in_postgresql_is_one_of_two_replicas_and_needs_no_volume() {
+    for (base, deployment, _) in ENTRY_POINTS {
+        let objects = with_component(base, "postgresql", &[]);
+        assert!(
+            !objects.iter().any(|object| object["kind"] == "PersistentVolumeClaim"),
+            "{base}"
+        );
+        let spec = &find(&objects, "Deployment", deployment)["spec"];
+        assert_eq!(
+            (&spec["replicas"], &spec["strategy"]),
+            (&json!(2), &json!({"type": "RollingUpdate"})),
+            "{base}"
+        );
+        let pod = pod(&objects, deployment);
+        let mount = named(&pod["containers"][0]["volumeMounts"], "journal");
+        let file = format!("{}/url", mount["mountPath"].as_str().unwrap());
+        assert_eq!(variable(pod, "LANDFALL_JOURNAL_FILE"), &json!(file), "{base}");
+        assert_eq!(
+            named(&pod["volumes"], "journal")["secret"]["secretName"],
+            "landfall-journal"
+        );
+        assert_eq!(
+            named(&pod["volumes"], "data"),
+            &json!({"name": "data", "emptyDir": {}}),
+            "{base}"
+        );
+    }
+}
+
+#[test]
+fn metrics_have_a_port_that_landfall_opens_and_the_service_has() {
+    for (base, deployment) in [
+        ("kargo/beside-kargo", "landfall-receivers"),
+        ("kargo/instead-of-receivers", KARGOS),
+    ] {
+        let objects = with_component(base, "metrics", &[]);
+        let pod = pod(&objects, deployment);
+        let port = named(&pod["containers"][0]["ports"], "metrics")["containerPort"]
+            .as_u64()
+            .unwrap();
+        assert_eq!(
+            variable(pod, "LANDFALL_METRICS_BIND_ADDRESS"),
+            &json!(format!(":{port}")),
+            "{base}"
+        );
+        let service = named(&find(&objects, "Service", deployment)["spec"]["ports"], "metrics");
+        assert_eq!(
+            (&service["port"], &service["targetPort"]),
+            (&json!(port), &json!("metrics")),
+            "{base}"
+        );
+    }
+}
+
+#[test]
+fn a_certificate_of_our_own_is_the_one_that_is_served() {
+    for (base, deployment) in [
+        ("kargo/beside-kargo", "landfall-receivers"),
+        ("kargo/instead-of-receivers", KARGOS),
+    ] {
+        let objects = with_component(base, "certificate", &["Certificate"]);
+        let certificate = &find(&objects, "Certificate", "landfall-receivers")["spec"];
+        let mounted = &named(&pod(&objects, deployment)["volumes"], "cert")["secret"];
+        assert_eq!(mounted["secretName"], certificate["secretName"], "{base}");
+        let names = certificate["dnsNames"].as_array().unwrap();
+        assert!(
+            names.contains(&json!(format!("{deployment}.kargo.svc"))),
+            "{base}: {names:?}"
+        );
+    }
+}
+
+#[test]
+fn without_tls_the_service_has_kargos_other_port() {
+    for (base, deployment) in [
+        ("kargo/beside-kargo", "landfall-receivers"),
+        ("kargo/instead-of-receivers", KARGOS),
+    ] {
+        let objects = with_component(base, "without-tls", &[]);
+        let port = &find(&objects, "Service", deployment)["spec"]["ports"][0];
+        assert_eq!((&port["port"], &port["name"]), (&json!(80), &json!("http")), "{base}");
+        assert_eq!(port["targetPort"], "webhooks", "{base}");
+        // Beside Kargo the settings are the chart's.
+        if base == "kargo/instead-of-receivers" {
+            assert_eq!(find(&objects, "ConfigMap", KARGOS)["data"]["TLS_ENABLED"], "false");
+        }
+    }
+}
+
 #[test]
 fn a_controller_without_kargo_may_do_this_and_nothing_more() {
     let server = server();
