@@ -174,7 +174,7 @@ impl Intake {
         }
         let live = self.live.load();
         let interest = (live.known == Known::Everything).then(|| interest(&live.index, contents, reach));
-        let unique = (delivery.sender() == Sender::Generic).then(generic::never_the_same);
+        let unique = (!delivery.sender().tells_pushes_apart()).then(generic::never_the_same);
         let content = unique.as_deref().unwrap_or(delivery.body());
         let keys = DedupeKey::of(delivery.receiver(), delivery.registry(), &contents.reports, content);
         let report = |(key, report): (DedupeKey, &Report)| NewReport {

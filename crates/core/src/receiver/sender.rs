@@ -58,6 +58,26 @@ impl Sender {
         Self::Generic,
     ];
 
+    /// Whether what it posts for two pushes differs: by an id, a digest or a time. Where it does not, the same once more may be news.
+    pub fn tells_pushes_apart(self) -> bool {
+        match self {
+            // Quay names a repository and tags, and whoever posts to a generic receiver may say no more than that he wants something done.
+            Self::Quay | Self::Generic => false,
+            Self::DockerHub
+            | Self::Distribution
+            | Self::GitHub
+            | Self::Harbor
+            | Self::AliyunAcr
+            | Self::Azure
+            | Self::CloudEvents
+            | Self::EventBridge
+            | Self::Gitea
+            | Self::GitLab
+            | Self::Bitbucket
+            | Self::Artifactory => true,
+        }
+    }
+
     /// The segment of the path door, which is also the field of a `ProjectConfig`'s receiver where Kargo has that sender.
     pub fn path_segment(self) -> &'static str {
         match self {

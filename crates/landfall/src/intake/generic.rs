@@ -210,8 +210,7 @@ impl Evaluators {
     }
 }
 
-/// Content that no other delivery has. Whoever posts to a generic receiver asks for something to be done, and the same request
-/// twice is asked for twice: of what it is about, it may say no more than that.
+/// Content that no other delivery has, for senders whose deliveries do not tell pushes apart.
 pub(super) fn never_the_same() -> Vec<u8> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);

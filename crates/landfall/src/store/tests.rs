@@ -271,6 +271,42 @@ async fn a_repetition_of_what_was_given_up_is_tried_again() {
     }
 }
 
+/// Whoever has the sender deliver again after he made the Warehouse, wants it refreshed; as long as nobody wants it, it is the same.
+#[tokio::test]
+async fn a_repetition_of_what_nobody_wanted_is_new_where_somebody_may_now() {
+    for place in Place::all() {
+        let store = place.open().await;
+        let id = accepted(&store, at(0), Some("a"), "1.0.0").await;
+        let nobody = Matched {
+            id,
+            explanations: vec![Explanation::default()],
+            work: Vec::new(),
+        };
+        store.plan(vec![nobody], at(1), |_: &Target| ()).await.unwrap();
+        let unwanted = || {
+            let mut entry = delivery(at(2), Some("a"), "1.0.0");
+            entry.contents = match entry.contents {
+                Recorded::Events(reports) => Recorded::Unsubscribed(reports),
+                other => other,
+            };
+            entry
+        };
+        let again = store.accept(unwanted(), WINDOW, |_| ()).await.unwrap();
+        assert!(
+            matches!(again, Acceptance::Duplicate { of, .. } if of == id),
+            "{again:?}"
+        );
+        let wanted = accepted(&store, at(3), Some("a"), "1.0.0").await;
+        planned(&store, wanted, at(3)).await;
+        let again = store.accept(delivery(at(4), Some("a"), "1.0.0"), WINDOW, |_| ()).await;
+        let again = again.unwrap();
+        assert!(
+            matches!(again, Acceptance::Duplicate { of, .. } if of == wanted),
+            "{again:?}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_replay_of_what_nobody_wanted_has_it_matched_again() {
     for place in Place::all() {

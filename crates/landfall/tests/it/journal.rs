@@ -126,6 +126,21 @@ fn equal_bodies_after_the_window_are_two() {
     }
 }
 
+/// Quay names a repository and its tags: two pushes of one tag are two deliveries that do not differ.
+#[test]
+fn the_same_from_quay_once_more_is_another_push() {
+    let world = World::with(|landfall| landfall.arg("--dedupe-window=1h"));
+    let project = manifests::dockerhub_project(PROJECT, "quay", "s3cret").replace("dockerhub", "quay");
+    world.write("project.yaml", &project);
+    let url = world.landfall.url() + &manifests::receiver_path("quay", PROJECT, "quay", "s3cret");
+    let body = json!({ "docker_url": "quay.io/example/app", "repository": "example/app", "updated_tags": ["latest"] });
+    let post = || http::post(&url, &[], body.to_string().as_bytes()).unwrap();
+    wait::until(PATIENCE, "the receiver", || (post().status == 200).then_some(())).unwrap();
+    for _ in 0..2 {
+        assert_eq!(post().text(), "{\"msg\":\"refreshed 0 warehouse(s)\"}\n");
+    }
+}
+
 /// An answer is 503 with a time to come again, and names no delivery.
 pub fn assert_asked_to_come_again(response: &Response) {
     assert_eq!(response.status, 503, "{}", response.text());

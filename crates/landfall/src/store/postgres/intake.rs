@@ -18,10 +18,12 @@ use super::writer::Job;
 type Key = [u8; 16];
 
 /// Who brought an event, when, and whether that still counts: an entry that was given up does not, since whoever sends it
-/// again wants it to be tried again.
+/// again wants it to be tried again; nor does one that nobody wanted, where somebody may now.
 const KNOWN: &str =
-    "SELECT key, entry, at, EXISTS (SELECT 1 FROM work WHERE work.entry = seen.entry AND summary = 'dead')
-                     FROM seen WHERE key = ANY($1)";
+    "SELECT key, entry, at, EXISTS (SELECT 1 FROM work WHERE work.entry = seen.entry AND summary = 'dead'),
+            EXISTS (SELECT 1 FROM entries WHERE id = seen.entry AND matched IS NOT NULL)
+              AND NOT EXISTS (SELECT 1 FROM work WHERE work.entry = seen.entry)
+     FROM seen WHERE key = ANY($1)";
 /// Sorted, so that two processes that write the same keys wait for each other and not in a circle.
 const REMEMBER: &str = "INSERT INTO seen (key, entry, at)
                         SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[]) AS fresh (key, entry, at) ORDER BY key
@@ -129,6 +131,8 @@ struct Brought {
     at: i64,
     /// Whether it was given up.
     dead: bool,
+    /// Whether it is matched, and nobody wanted it.
+    unwanted: bool,
 }
 
 /// What the database remembers of the keys at hand, and what is to be remembered from now on.
@@ -156,6 +160,7 @@ impl Memory {
                 entry: row.try_get(1)?,
                 at: row.try_get(2)?,
                 dead: row.try_get(3)?,
+                unwanted: row.try_get(4)?,
             };
             if let Ok(key) = Key::try_from(row.try_get::<_, &[u8]>(0)?) {
                 memory.before.insert(key, brought);
@@ -164,14 +169,14 @@ impl Memory {
         Ok(memory)
     }
 
-    /// The entry that brought the same event before, if that still counts.
-    fn known(&self, key: &DedupeKey, now: i64, window: i64) -> Option<EntryId> {
+    /// The entry that brought the same event before, if that still counts for one that somebody wants, or nobody.
+    fn known(&self, key: &DedupeKey, (now, window): (i64, i64), is_wanted: bool) -> Option<EntryId> {
         let brought = self.now.get(&key.digest).or_else(|| self.before.get(&key.digest))?;
         let counts = match key.lasts {
             Lasting::Always => true,
             Lasting::Window => now.abs_diff(brought.at) < window.unsigned_abs(),
         };
-        (counts && !brought.dead).then(|| EntryId::from_i64(brought.entry))
+        (counts && !brought.dead && !(brought.unwanted && is_wanted)).then(|| EntryId::from_i64(brought.entry))
     }
 
     /// What is to be written of it: keys that are new, and keys that counted no more.
@@ -217,8 +222,9 @@ impl<'a> Columns<'a> {
         let entry = &job.entry;
         let received = entry.received.as_millisecond();
         let (mut fresh, mut known) = (Vec::new(), None);
+        let is_unwanted = matches!(entry.contents, Recorded::Unsubscribed(_));
         for report in reports(&entry.contents) {
-            match memory.known(&report.key, received, job.window) {
+            match memory.known(&report.key, (received, job.window), !is_unwanted) {
                 Some(id) => known = Some(id),
                 None => fresh.push(report),
             }
@@ -230,12 +236,13 @@ impl<'a> Columns<'a> {
                 entry: id.as_i64(),
                 at: received,
                 dead: false,
+                unwanted: is_unwanted,
             };
             memory.now.insert(report.key.digest, brought);
         }
         let events: Vec<&Event> = fresh.iter().map(|report| &report.event).collect();
         let is_accepted = reception.verdict == Verdict::Accepted;
-        let nothing_to_match = is_accepted && matches!(entry.contents, Recorded::Unsubscribed(_));
+        let nothing_to_match = is_accepted && is_unwanted;
         let slot = entry
             .pace
             .filter(|_| is_accepted && !nothing_to_match)

@@ -67,6 +67,11 @@ struct NewRow {
 }
 
 impl NewRow {
+    /// Whether anybody wants it, or may: who does is not known of everything when it comes.
+    fn is_wanted(&self) -> bool {
+        matches!(self.follows, Follows::Matching | Follows::Work(..))
+    }
+
     fn content(&self) -> Content<'_> {
         match &self.follows {
             Follows::Matching | Follows::Nobody | Follows::Work(..) => Content::Events(&self.set_aside),
@@ -159,7 +164,11 @@ impl<'a> Sorted<'a> {
             .prepare(writing.connection, received.saturating_sub(window))?;
         let (mut fresh, mut known) = (Vec::with_capacity(row.reports.len()), None);
         for (key, event) in &row.reports {
-            match known_since(writing, *key, received, window)? {
+            let known_before = known_since(writing, *key, received, window)?;
+            match known_before
+                .filter(|before| before.counts(row.is_wanted()))
+                .map(|before| before.entry)
+            {
                 Some(id) => known = Some(id),
                 None => fresh.push((*key, event.as_str())),
             }
@@ -229,9 +238,25 @@ fn list<'a>(items: impl Iterator<Item = &'a str>) -> String {
     list
 }
 
-/// The entry that brought the same event before, if that still counts. An entry that was given up does not count: whoever
-/// sends it again wants it to be tried again.
-fn known_since(writing: &Writing<'_>, key: DedupeKey, now: i64, window: i64) -> rusqlite::Result<Option<EntryId>> {
+/// An entry that brought the same event before.
+struct Before {
+    entry: EntryId,
+    /// It was given up.
+    is_dead: bool,
+    /// It is matched, and nobody wanted it.
+    is_unwanted: bool,
+}
+
+impl Before {
+    /// Whether whoever sends it again has nothing to come of it: what was given up is to be tried again, and what nobody wanted then
+    /// somebody may want now.
+    fn counts(&self, is_wanted: bool) -> bool {
+        !(self.is_dead || self.is_unwanted && is_wanted)
+    }
+}
+
+/// The entry that brought the same event before, if it is still there.
+fn known_since(writing: &Writing<'_>, key: DedupeKey, now: i64, window: i64) -> rusqlite::Result<Option<Before>> {
     let connection = writing.connection;
     let entry: Option<i64> = match key.lasts {
         Lasting::Always => connection
@@ -246,13 +271,18 @@ fn known_since(writing: &Writing<'_>, key: DedupeKey, now: i64, window: i64) -> 
     };
     let Some(entry) = entry else { return Ok(None) };
     // The retention may have let it go since.
-    let kept = connection
-        .prepare_cached("SELECT 1 FROM entries WHERE id = ?1")?
-        .exists([entry])?;
-    let dead = connection
-        .prepare_cached("SELECT 1 FROM work WHERE entry = ?1 AND summary = 'dead' LIMIT 1")?
-        .exists([entry])?;
-    Ok((kept && !dead).then(|| EntryId::from_i64(entry)))
+    let before = "SELECT EXISTS (SELECT 1 FROM work WHERE entry = ?1 AND summary = 'dead'),
+                         matched IS NOT NULL AND NOT EXISTS (SELECT 1 FROM work WHERE entry = ?1)
+                  FROM entries WHERE id = ?1";
+    let mut before = connection.prepare_cached(before)?;
+    let before = before.query_row([entry], |row| {
+        Ok(Before {
+            entry: EntryId::from_i64(entry),
+            is_dead: row.get(0)?,
+            is_unwanted: row.get(1)?,
+        })
+    });
+    before.optional()
 }
 
 /// The place in time after the last one that waits. Where none waits, it is the one after the last that has come: what lies
