@@ -27,6 +27,29 @@ pub struct Undiscovered {
     pub label: String,
     /// Why nobody looks at it.
     pub reason: String,
+    /// Its results.
+    pub keeps: Keeps,
+}
+
+/// Which of a status's earlier results are those of a subscription.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keeps {
+    /// Those of a Git repository.
+    Git {
+        /// As the subscription writes it.
+        repo_url: String,
+    },
+    /// Those of a chart.
+    Chart {
+        /// As the subscription writes it.
+        repo_url: String,
+        /// The chart within a chart repository.
+        name: String,
+    },
+    /// Those of a generic subscription.
+    Generic,
+    /// Nobody can tell: the subscription cannot be read.
+    Any,
 }
 
 /// What an image subscription chose.
@@ -67,7 +90,8 @@ pub fn warehouse_status(
             .iter()
             .map(|left| format!("{}: {}", left.label, left.reason)),
     );
-    let kept = previous.discovered_artifacts.clone().unwrap_or_default();
+    let mut kept = previous.discovered_artifacts.clone().unwrap_or_default();
+    drop_others(&mut kept, undiscovered);
     let images: Vec<ImageDiscoveryResult> = results
         .iter()
         .filter_map(|result| result.outcome.as_ref().ok().map(image_result))
@@ -90,6 +114,22 @@ pub fn warehouse_status(
     }
     set_conditions(&mut status, results, &failures, generation, now);
     status
+}
+
+/// Drops what belongs to no subscription any more: whoever makes Freight takes what stands there for what is subscribed to.
+fn drop_others(kept: &mut DiscoveredArtifacts, undiscovered: &[Undiscovered]) {
+    let any = |belongs: &dyn Fn(&Keeps) -> bool| {
+        let mut keeps = undiscovered.iter().map(|left| &left.keeps);
+        keeps.any(|keeps| *keeps == Keeps::Any || belongs(keeps))
+    };
+    kept.git
+        .retain(|result| any(&|keeps| matches!(keeps, Keeps::Git { repo_url } if *repo_url == result.repo_url)));
+    kept.charts.retain(|result| {
+        any(&|keeps| matches!(keeps, Keeps::Chart { repo_url, name } if (repo_url, name) == (&result.repo_url, &result.name)))
+    });
+    if !any(&|keeps| *keeps == Keeps::Generic) {
+        kept.results.clear();
+    }
 }
 
 /// Whether all that was looked at succeeded, and anything was: only then is anybody answered.

@@ -11,8 +11,8 @@ use super::*;
 use crate::artifact::{Digest, Tag};
 use crate::journal::Setback;
 use crate::resource::status::{
-    ConditionStatus, Conditions, DiscoveredArtifacts, DiscoveredImageReference, GitDiscoveryResult,
-    ImageDiscoveryResult, NewCondition, WarehouseStatus,
+    ChartDiscoveryResult, ConditionStatus, Conditions, DiscoveredArtifacts, DiscoveredImageReference, DiscoveryResult,
+    GitDiscoveryResult, ImageDiscoveryResult, NewCondition, WarehouseStatus,
 };
 use crate::selection::{Choice, LeftOut, Reference};
 
@@ -799,6 +799,9 @@ fn what_nobody_looks_at_is_named_and_stays() {
     let undiscovered = [Undiscovered {
         label: "subscription 2 (git https://git.example/a)".to_owned(),
         reason: "images only".to_owned(),
+        keeps: Keeps::Git {
+            repo_url: "https://git.example/a".to_owned(),
+        },
     }];
     let git = vec![GitDiscoveryResult {
         repo_url: "https://git.example/a".to_owned(),
@@ -828,6 +831,64 @@ fn what_nobody_looks_at_is_named_and_stays() {
         (alone.discovered_artifacts, &*alone.last_handled_refresh),
         (before.discovered_artifacts, "first")
     );
+}
+
+/// A subscription that is taken out takes its results with it, whether it was looked at or not.
+#[test]
+fn what_nobody_subscribes_to_any_more_goes() {
+    let of = |repo_url: &str| GitDiscoveryResult {
+        repo_url: repo_url.to_owned(),
+        ..GitDiscoveryResult::default()
+    };
+    let chart = |name: &str| ChartDiscoveryResult {
+        repo_url: "https://charts.example".to_owned(),
+        name: name.to_owned(),
+        ..ChartDiscoveryResult::default()
+    };
+    let mut before = well();
+    let artifacts = before.discovered_artifacts.as_mut().unwrap();
+    artifacts.git = vec![of("https://git.example/a"), of("https://git.example/b")];
+    artifacts.charts = vec![chart("a"), chart("b")];
+    artifacts.results = vec![DiscoveryResult::default()];
+    let left = |keeps: Keeps| Undiscovered {
+        label: "subscription 2".to_owned(),
+        reason: "images only".to_owned(),
+        keeps,
+    };
+    let git = Keeps::Git {
+        repo_url: "https://git.example/b".to_owned(),
+    };
+    let named = Keeps::Chart {
+        repo_url: "https://charts.example".to_owned(),
+        name: "a".to_owned(),
+    };
+    let found = [outcome(API, "", vec![chosen("1.1.0", 3)])];
+    let half = [
+        found[0].clone(),
+        failure("subscription 3", Setback::Failed("a".to_owned())),
+    ];
+    for results in [&found[..], &half] {
+        for (undiscovered, expected) in [
+            (vec![], (vec![], vec![], 0)),
+            (vec![left(git.clone())], (vec!["https://git.example/b"], vec![], 0)),
+            (vec![left(named.clone())], (vec![], vec!["a"], 0)),
+            (vec![left(Keeps::Generic)], (vec![], vec![], 1)),
+            (
+                vec![left(Keeps::Any)],
+                (
+                    vec!["https://git.example/a", "https://git.example/b"],
+                    vec!["a", "b"],
+                    1,
+                ),
+            ),
+        ] {
+            let status = warehouse_status(&before, results, &undiscovered, 2, None, at(2));
+            let artifacts = status.discovered_artifacts.unwrap();
+            let git: Vec<&str> = artifacts.git.iter().map(|result| &*result.repo_url).collect();
+            let charts: Vec<&str> = artifacts.charts.iter().map(|result| &*result.name).collect();
+            assert_eq!((git, charts, artifacts.results.len()), expected, "{undiscovered:?}");
+        }
+    }
 }
 
 #[test]
@@ -901,6 +962,13 @@ fn what_others_wrote_stays() {
         .unwrap()
         .git
         .push(GitDiscoveryResult::default());
+    let subscribed = Undiscovered {
+        label: "subscription 2 (git)".to_owned(),
+        reason: "images only".to_owned(),
+        keeps: Keeps::Git {
+            repo_url: String::new(),
+        },
+    };
     let new = NewCondition {
         condition_type: "FreightCreated",
         status: ConditionStatus::True,
@@ -912,7 +980,7 @@ fn what_others_wrote_stays() {
     let status = warehouse_status(
         &previous,
         &[outcome(API, "", vec![chosen("1.0.0", 1)])],
-        &[],
+        &[subscribed],
         1,
         None,
         at(2),

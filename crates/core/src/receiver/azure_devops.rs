@@ -73,12 +73,11 @@ fn other_names(remote: &str) -> Vec<String> {
         None => return Vec::new(),
     };
     let path = path.strip_prefix("DefaultCollection/").unwrap_or(path);
-    let Some((project, repository)) = path.split_once("_git/") else {
-        return Vec::new();
-    };
-    let project = match project.trim_end_matches('/') {
-        "" => repository,
-        project => project,
+    // A repository of its project's name has a URL without the project.
+    let (project, repository) = match (path.strip_prefix("_git/"), path.split_once("/_git/")) {
+        (Some(repository), _) => (repository, repository),
+        (None, Some(names)) => names,
+        (None, None) => return Vec::new(),
     };
     let mut places = vec![format!("{project}/_git/{repository}")];
     if project.eq_ignore_ascii_case(repository) {

@@ -250,7 +250,7 @@ fn insist_on_content_type(delivery: &Delivery, accepted: &[&str]) -> Result<(), 
 }
 
 /// What senders are told when they only try whether somebody is there; Kargo's words.
-const PING: &str = "ping event received, webhook is configured correctly";
+pub const PING: &str = "ping event received, webhook is configured correctly";
 
 /// Reads what a delivery says.
 pub fn read(delivery: &Delivery) -> Result<Contents, Malformed> {

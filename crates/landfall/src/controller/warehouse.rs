@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use landfall_core::discovery::{Discovered, ImageOutcome, Undiscovered};
+use landfall_core::discovery::{Discovered, ImageOutcome, Keeps, Undiscovered};
 use landfall_core::journal::Setback;
 use landfall_core::matcher;
 use landfall_core::refresh::{Extent, Hint};
@@ -110,7 +110,8 @@ pub async fn refresh(
             (other, _) => {
                 let reason = not_discovered(other);
                 refreshed.choices.push(format!("{label}: {reason}"));
-                refreshed.undiscovered.push(Undiscovered { label, reason });
+                let keeps = keeps(other);
+                refreshed.undiscovered.push(Undiscovered { label, reason, keeps });
                 continue;
             }
         };
@@ -161,6 +162,21 @@ fn not_discovered(source: &Source) -> String {
             let problem = problem.unwrap_or_default();
             format!("{problem}this version of landfall discovers images only")
         }
+    }
+}
+
+/// What of an earlier status belongs to a subscription that is not discovered. Of an image there is nothing: those are.
+fn keeps(source: &Source) -> Keeps {
+    match source {
+        Source::Git(git) => Keeps::Git {
+            repo_url: git.repo_url.clone(),
+        },
+        Source::Chart(chart) => Keeps::Chart {
+            repo_url: chart.repo_url.clone(),
+            name: chart.name.clone(),
+        },
+        Source::Generic { .. } => Keeps::Generic,
+        Source::Image(_) | Source::Unreadable { .. } => Keeps::Any,
     }
 }
 

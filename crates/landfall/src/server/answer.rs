@@ -5,8 +5,8 @@ use axum::http::header::{ALLOW, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode};
 use landfall_core::delivery::Entrance;
 use landfall_core::journal::EntryId;
-use landfall_core::receiver::Malformed;
 use landfall_core::receiver::handshake::Handshake;
+use landfall_core::receiver::{Malformed, PING};
 use serde::Serialize;
 
 use crate::intake::{ActionResult, Taken};
@@ -169,6 +169,7 @@ fn json(status: StatusCode, answer: &Answer) -> Response<Body> {
             return respond(status, "application/json", format!("{{\"results\":{results}}}\n"));
         }
         Answer::Taken(Taken::Duplicate { of, .. }) => Said::Msg(format!("duplicate of delivery {of}")),
+        Answer::Taken(Taken::Ignored { reason, .. }) if reason == PING => Said::Msg(reason.clone()),
         Answer::Taken(Taken::Ignored { reason, .. }) => Said::Msg(format!("ignored: {reason}")),
         Answer::Taken(Taken::Malformed { problem, .. }) => Said::Error(format!("invalid request body: {problem}")),
         Answer::Unknown => return respond(status, "application/json", "{}\n".to_owned()),

@@ -4,10 +4,10 @@
 use std::process::Output;
 
 use landfall_harness::http::{self, Request};
-use landfall_harness::{ImageSpec, Uploader};
+use landfall_harness::{ImageSpec, Uploader, manifests, wait};
 use serde_json::{Value, json};
 
-use crate::world::{NEVER, World, delivery_id, quiet_registry};
+use crate::world::{NEVER, PATIENCE, PROJECT, World, delivery_id, quiet_registry};
 
 /// A command of `send`, the type that it is sent to, and the variable with the secret.
 const SENDERS: [(&str, &str, &str); 8] = [
@@ -140,6 +140,22 @@ fn what_is_of_no_interest_is_no_failure() {
             "{typed}"
         );
     }
+}
+
+#[test]
+fn a_ping_by_path_is_answered_in_kargos_words() {
+    let world = World::start();
+    let project = manifests::dockerhub_project(PROJECT, "acr", "s3cret").replace("dockerhub", "azure");
+    world.write("project.yaml", &project);
+    let url = world.landfall.url() + &manifests::receiver_path("azure", PROJECT, "acr", "s3cret");
+    let answer = wait::until(PATIENCE, "the receiver", || {
+        let answer = http::post(&url, &[], json!({"action": "ping"}).to_string().as_bytes()).unwrap();
+        (answer.status == 200).then_some(answer)
+    });
+    assert_eq!(
+        answer.unwrap().text(),
+        "{\"msg\":\"ping event received, webhook is configured correctly\"}\n"
+    );
 }
 
 #[test]

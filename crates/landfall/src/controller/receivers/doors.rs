@@ -29,15 +29,18 @@ impl Doors {
             let previous = previous.map(|door| (door, open.receiver.clone().at_its_previous_path()));
             for (door, receiver) in [Some(current), previous].into_iter().flatten() {
                 let receiver = Arc::new(receiver);
-                let stripped = door.path().strip_prefix(base.path()).unwrap_or(door.path());
-                doors.insert(stripped.to_owned(), receiver.clone());
-                doors.insert(door.path().to_owned(), receiver);
+                for path in ways(door.path(), base) {
+                    doors.insert(path.to_owned(), receiver.clone());
+                }
             }
         }
         let withheld = derived().flat_map(|derived| &derived.withheld);
         Self {
             open: doors,
-            withheld: withheld.map(|receiver| receiver.path.clone()).collect(),
+            withheld: withheld
+                .flat_map(|receiver| ways(&receiver.path, base))
+                .map(str::to_owned)
+                .collect(),
         }
     }
 
@@ -50,6 +53,11 @@ impl Doors {
     pub fn withholds(&self, path: &str) -> bool {
         self.withheld.contains(path)
     }
+}
+
+/// The paths by which a published one may come in.
+fn ways<'a>(published: &'a str, base: &BaseUrl) -> [&'a str; 2] {
+    [published, published.strip_prefix(base.path()).unwrap_or(published)]
 }
 
 /// Takes each path away that several receivers derive, which the hash allows since it has no separators: a delivery must not

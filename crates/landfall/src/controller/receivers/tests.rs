@@ -267,6 +267,25 @@ fn a_receiver_without_a_secret_is_closed_and_its_neighbours_are_not() {
     );
 }
 
+/// It is there and nobody can tell whom to let in: whoever posts is to come again, by the published path and by what a proxy leaves of it.
+#[test]
+fn a_receiver_whose_secret_nobody_can_read_is_withheld_with_the_base_path_and_without() {
+    let settings = settings();
+    let path = path("github", "shop", "hub", "x");
+    let mut config = config("shop", &[("hub", "github", "s")]);
+    config["status"] = json!({ "webhookReceivers": [{ "name": "hub", "path": format!("/in{path}"), "url": "https://hooks.example.com/in" }] });
+    let mut snapshot = snapshot(&[config]);
+    let key = ResourceKey {
+        kind: Kind::Secret,
+        namespace: Some("shop".to_owned()),
+        name: "s".to_owned(),
+    };
+    snapshot.unreadable = [(key, "forbidden".to_owned())].into();
+    let doors = Doors::of(&derive(&snapshot, &settings), &settings.base_url);
+    assert!(doors.withholds(&path) && doors.withholds(&format!("/in{path}")));
+    assert!(doors.behind(&path).is_none() && !doors.withholds("/github/other"));
+}
+
 /// The hash has no separators, so that receivers of two projects can come to one path.
 #[test]
 fn a_path_that_two_receivers_claim_is_nobodys() {
