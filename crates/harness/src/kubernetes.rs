@@ -29,6 +29,15 @@ const START_TIMEOUT: Duration = Duration::from_secs(120);
 /// Another process may take a free port before they do.
 const START_ATTEMPTS: usize = 5;
 
+/// Whose definitions of resources an API server has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Definitions {
+    /// Those of the programs that landfall stands in for.
+    Peers,
+    /// Those that landfall prints.
+    Own,
+}
+
 /// A running API server in a temporary folder. Dropping it ends it and removes what it stored.
 #[derive(Debug)]
 pub struct ApiServer {
@@ -40,7 +49,7 @@ pub struct ApiServer {
     files: Files,
     programs: Programs,
     namespaces: AtomicUsize,
-    crds: OnceLock<()>,
+    crds: OnceLock<Definitions>,
     folder: TempDir,
 }
 

@@ -34,7 +34,7 @@ pub use access_log::RequestLine;
 pub use counting_proxy::{CountingProxy, Rule};
 pub use credentials::Credentials;
 pub use image::{Digest, ImageSpec, Manifest, Platform};
-pub use kubernetes::{ApiProxy, ApiServer, Forgetting};
+pub use kubernetes::{ApiProxy, ApiServer, Definitions, Forgetting};
 pub use port::free_port;
 pub use postgres::Postgres;
 pub use process::Landfall;

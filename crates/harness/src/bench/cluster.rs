@@ -1,6 +1,8 @@
 //! An API server with a project in it: a receiver of Docker Hub, and Warehouses that subscribe to images, which nobody serves.
 //! It makes and changes objects, and measures nothing.
 
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -32,10 +34,13 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts the API server, and makes the project.
-    pub fn start() -> Result<Self> {
+    /// Starts the API server, and makes the project. Where there are no definitions of Kargo's, they are those of the binary.
+    pub fn start(binary: &Path) -> Result<Self> {
         let server = ApiServer::start()?;
-        server.define_resources()?;
+        server.define_resources(|| {
+            let printed = Command::new(binary).arg("crds").output()?;
+            Ok(String::from_utf8(printed.stdout)?)
+        })?;
         server.kubectl(&["create", "namespace", PROJECT])?;
         server.apply(&manifests::dockerhub_project(PROJECT, RECEIVER, SECRET))?;
         let api = Api::of(&server)?;

@@ -67,7 +67,7 @@ pub fn run(binary: &Path, sizes: Sizes, report: &mut Report) -> Result<()> {
     report.heading(&format!(
         "kubernetes: a real API server, {all} Warehouses, {CONNECTIONS} connections, with and without landfall in turn"
     ))?;
-    let mut cluster = Cluster::start()?;
+    let mut cluster = Cluster::start(binary)?;
     cluster.fill(all, &sizes.fan_outs)?;
     let folder = tempfile::tempdir()?;
     let bench = Bench {

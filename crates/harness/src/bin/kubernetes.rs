@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use landfall_harness::{
-    ApiServer, Digest, ImageSpec, Landfall, NotificationEndpoint, Registry, RegistryConfig, Uploader, manifests, wait,
+    ApiServer, Definitions, Digest, ImageSpec, Landfall, NotificationEndpoint, Registry, RegistryConfig, Uploader,
+    manifests, wait,
 };
 
 use page::{Page, short};
@@ -116,19 +117,20 @@ fn show(page: &Page, stop: &Stop) -> Result<()> {
 
 /// Kargo's own definitions, where there are some, or else landfall's.
 fn define(server: &ApiServer, binary: &Path, page: &Page) -> Result<()> {
-    if server.define_resources().is_ok() {
-        page.part("definitions", "", "those of Kargo");
-        return Ok(());
-    }
+    let whose = match server.define_resources(|| definitions_of(binary))? {
+        Definitions::Peers => "those of Kargo",
+        Definitions::Own => "those that `landfall crds` prints",
+    };
+    page.part("definitions", "", whose);
+    Ok(())
+}
+
+fn definitions_of(binary: &Path) -> Result<String> {
     let printed = Command::new(binary)
         .arg("crds")
         .output()
         .context("landfall crds cannot be started")?;
-    let printed = String::from_utf8(printed.stdout).context("landfall crds wrote no UTF-8")?;
-    server.kubectl_with(&["create", "--filename=-"], &printed)?;
-    server.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"])?;
-    page.part("definitions", "", "those that `landfall crds` prints");
-    Ok(())
+    String::from_utf8(printed.stdout).context("landfall crds wrote no UTF-8")
 }
 
 fn resources(registry: &str) -> String {

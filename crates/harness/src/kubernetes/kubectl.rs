@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::{ApiServer, programs};
+use super::{ApiServer, Definitions, programs};
 use crate::child::spawn_error;
 
 impl ApiServer {
@@ -90,20 +90,29 @@ impl ApiServer {
     }
 
     /// Defines the resources of Kargo, Argo CD and Image Updater, once, from the folder that `LANDFALL_CRDS` names or else
-    /// from `../shared/crds` beside the repository, and waits until they can be used.
+    /// from `../shared/crds` beside the repository, and waits until they can be used. Where there is neither, those are taken that
+    /// `own` gives, which is to be what `landfall crds` prints. Returns whose they are.
     ///
     /// # Errors
-    /// When there are no definitions, or the API server refuses one.
-    pub fn define_resources(&self) -> Result<()> {
-        if self.crds.get().is_some() {
-            return Ok(());
+    /// When `own` does not give any, or the API server refuses one.
+    pub fn define_resources(&self, own: impl FnOnce() -> Result<String>) -> Result<Definitions> {
+        if let Some(definitions) = self.crds.get() {
+            return Ok(*definitions);
         }
-        let folder = programs::crds()?;
-        self.kubectl(&["apply", "--server-side", "--filename", &folder.to_string_lossy()])?;
+        let definitions = match programs::crds()? {
+            Some(folder) => {
+                self.kubectl(&["apply", "--server-side", "--filename", &folder.to_string_lossy()])?;
+                Definitions::Peers
+            }
+            None => {
+                self.apply(&own()?)?;
+                Definitions::Own
+            }
+        };
         self.kubectl(&["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"])?;
         // Two tests that come here at once have done the same.
-        let _ = self.crds.set(());
-        Ok(())
+        let _ = self.crds.set(definitions);
+        Ok(definitions)
     }
 
     /// The number of the last change that the API server knows of, of whatever object.

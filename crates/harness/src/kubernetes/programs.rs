@@ -47,16 +47,14 @@ impl Programs {
     }
 }
 
-/// The folder with the definitions of Kargo's, Argo CD's and Image Updater's resources.
-pub(super) fn crds() -> Result<PathBuf> {
+/// The folder with the definitions of Kargo's, Argo CD's and Image Updater's resources; nothing where nobody names one and there is none
+/// beside the repository.
+pub(super) fn crds() -> Result<Option<PathBuf>> {
     if let Some(folder) = env::var_os(CRDS).filter(|folder| !folder.is_empty()) {
-        return has_definitions(PathBuf::from(folder), "LANDFALL_CRDS must name a folder that has some");
+        let folder = has_definitions(PathBuf::from(folder), "LANDFALL_CRDS must name a folder that has some");
+        return folder.map(Some);
     }
-    let beside = repository().join("../shared/crds");
-    has_definitions(
-        beside,
-        "set LANDFALL_CRDS to a folder with those of Kargo, Argo CD and Argo CD Image Updater",
-    )
+    Ok(has_definitions(repository().join("../shared/crds"), "").ok())
 }
 
 fn has_definitions(folder: PathBuf, advice: &str) -> Result<PathBuf> {

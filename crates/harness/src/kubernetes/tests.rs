@@ -51,8 +51,14 @@ fn unknown_fields_and_kinds_are_refused() {
 fn the_definitions_of_the_peers_can_be_used() {
     let server = ApiServer::shared().unwrap();
     let namespace = server.namespace().unwrap();
-    server.define_resources().unwrap();
-    server.define_resources().unwrap();
+    if programs::crds().unwrap().is_none() {
+        println!("LEFT OUT: LANDFALL_CRDS names no definitions of the peers");
+        return;
+    }
+    for _ in 0..2 {
+        let whose = server.define_resources(|| anyhow::bail!("nobody asks for landfall's own"));
+        assert_eq!(whose.unwrap(), Definitions::Peers);
+    }
     let config = format!(
         "apiVersion: kargo.akuity.io/v1alpha1\nkind: ProjectConfig\nmetadata: {{name: {namespace}, namespace: \
          {namespace}}}\nspec: {{webhookReceivers: [{{name: hub, dockerhub: {{secretRef: {{name: hub}}}}}}]}}\n"

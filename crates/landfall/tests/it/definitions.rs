@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use landfall_harness::{ApiServer, wait};
+use landfall_harness::{ApiServer, Definitions, wait};
 use serde_json::{Value, json};
 
-use crate::world::{PATIENCE, World};
+use crate::world::{PATIENCE, World, define};
 
 /// What the command prints.
 fn printed() -> String {
@@ -39,7 +39,10 @@ fn fields(schema: &Value) -> BTreeMap<String, Value> {
 #[test]
 fn everything_is_as_kargo_has_it() {
     let server = ApiServer::shared().unwrap();
-    server.define_resources().unwrap();
+    if define(server) == Definitions::Own {
+        println!("LEFT OUT: LANDFALL_CRDS names no definitions of Kargo's to compare with");
+        return;
+    }
     for own in definitions() {
         let name = own["metadata"]["name"].as_str().unwrap();
         let peer = server.get(&["crd", name]).unwrap();
@@ -106,7 +109,7 @@ fn fits(name: &str, own: &Value, peer: &Value) {
 #[test]
 fn they_are_not_created_over_kargos_own() {
     let server = ApiServer::shared().unwrap();
-    server.define_resources().unwrap();
+    define(server);
     let before = server.get(&["crd", "warehouses.kargo.akuity.io"]).unwrap();
     let error = server
         .kubectl_with(&["create", "--filename=-"], &printed())

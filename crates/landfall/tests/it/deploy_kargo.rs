@@ -5,7 +5,7 @@ use landfall_harness::{ApiServer, wait};
 use serde_json::{Value, json};
 
 use crate::deploy::{find, folder, may, objects};
-use crate::world::{PATIENCE, World};
+use crate::world::{PATIENCE, World, define};
 
 /// The name that everything of Kargo's external webhooks server has.
 const KARGOS: &str = "kargo-external-webhooks-server";
@@ -23,7 +23,7 @@ const ENTRY_POINTS: [(&str, &str, usize); 3] = [
 /// An API server that knows the kinds and the namespaces.
 fn server() -> &'static ApiServer {
     let server = ApiServer::shared().unwrap();
-    server.define_resources().unwrap();
+    define(server);
     for name in [
         "kargo",
         "kargo-shared-resources",

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use landfall_harness::http::{self, Request, Response};
 use landfall_harness::process::Builder;
-use landfall_harness::{Digest, ImageSpec};
+use landfall_harness::{ApiServer, Definitions, Digest, ImageSpec};
 use landfall_harness::{
     Landfall, NotificationEndpoint, Registry, RegistryConfig, RequestLine, Storage, manifests, oci_layout, push, wait,
 };
@@ -252,6 +252,12 @@ impl World {
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.landfall.log()).unwrap_or_default()
     }
+}
+
+/// Has an API server know the kinds: as the programs define them that landfall stands in for or, where nobody has those, as landfall does.
+pub fn define(server: &ApiServer) -> Definitions {
+    let own = || Ok(String::from_utf8(World::command(&["crds"]).stdout)?);
+    server.define_resources(own).unwrap()
 }
 
 /// A landfall that may not be ready yet. Dropping it is SIGKILL.

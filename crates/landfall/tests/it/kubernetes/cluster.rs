@@ -11,7 +11,7 @@ use landfall_harness::{ApiServer, Landfall, wait};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::world::{BINARY, PATIENCE};
+use crate::world::{BINARY, PATIENCE, define};
 
 /// A landfall and the project that it follows.
 pub struct Cluster<S = &'static ApiServer> {
@@ -26,7 +26,7 @@ pub struct Cluster<S = &'static ApiServer> {
 /// The API server that all stories share that neither stop it nor change its kinds.
 pub fn shared() -> &'static ApiServer {
     let server = ApiServer::shared().unwrap();
-    server.define_resources().unwrap();
+    define(server);
     server
 }
 

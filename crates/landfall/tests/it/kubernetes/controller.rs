@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::cluster::{Cluster, hub, secret, shared, warehouse};
 use crate::deploy::folder;
-use crate::world::{conditions, lines, quiet_registry};
+use crate::world::{conditions, define, lines, quiet_registry};
 
 /// A project whose Warehouses are served, and the registry that stands for Docker Hub, behind a proxy that counts.
 struct Served {
@@ -209,7 +209,7 @@ fn an_api_server_that_is_away_loses_nothing() {
     };
     image("1.0.0");
     let server = Box::new(ApiServer::start().unwrap());
-    server.define_resources().unwrap();
+    define(&server);
     let project = server.namespace().unwrap();
     let (kubeconfig, mirror) = (server.kubeconfig(), format!("docker.io={}", registry.url()));
     let mut cluster = Cluster::of(server, &project, &kubeconfig, |landfall| serving(landfall, &mirror));

@@ -8,7 +8,7 @@ use landfall_harness::{ApiServer, free_port, http, wait};
 use serde_json::json;
 
 use super::cluster::{config, is_ready, secret, warehouse};
-use crate::world::{BINARY, PATIENCE};
+use crate::world::{BINARY, PATIENCE, define};
 
 /// The rights of `kargo-external-webhooks-server`, and those of the management controller to write statuses.
 const RIGHTS: &str = "
@@ -43,7 +43,7 @@ impl Drop for Running {
 fn kargos_webhook_server_can_be_replaced() {
     // Whoever shares an API server shares its ClusterConfig.
     let server = ApiServer::start().unwrap();
-    server.define_resources().unwrap();
+    define(&server);
     let project = server.namespace().unwrap();
     server.apply(&RIGHTS.replace("PROJECT", &project)).unwrap();
     let account = server

@@ -6,7 +6,7 @@ use landfall_harness::{ApiServer, wait};
 
 use super::cluster::{Cluster, hub, post, secret, warehouse};
 use super::load::Load;
-use crate::world::PATIENCE;
+use crate::world::{PATIENCE, define};
 
 /// A definition under which anything goes, as if admission had been passed by.
 const LENIENT: &str = r#"[{"op": "replace", "path": "/spec/versions/0/schema/openAPIV3Schema/properties/spec",
@@ -22,7 +22,7 @@ fn kinds_may_come_late_objects_may_be_malformed_and_the_api_server_may_be_gone_f
     cluster.says("landfall is ready");
     assert_eq!(cluster.post("/in/dockerhub/unknown", "shop/api", "1.0.0").status, 404);
 
-    cluster.server.define_resources().unwrap();
+    define(&cluster.server);
     cluster.apply(&(secret(&project, "s3cret") + &hub(&project)));
     let path = cluster.path();
     malformed_beside_good(&cluster, &path);
@@ -79,7 +79,7 @@ fn malformed_beside_good(cluster: &Cluster<Box<ApiServer>>, path: &str) {
 #[test]
 fn whatever_comes_in_while_the_api_server_is_killed_is_done_once_it_is_back() {
     let server = Box::new(ApiServer::start().unwrap());
-    server.define_resources().unwrap();
+    define(&server);
     let mut cluster = Cluster::start(server);
     cluster.warehouses(&["api", "web"], "shop/api");
     let path = cluster.path();

@@ -1,11 +1,11 @@
 //! Warehouses of which a part cannot be evaluated, which admission lets pass: each fails for itself alone, and so does a whole
 //! configuration that cannot be read.
 
-use landfall_harness::http;
+use landfall_harness::{Definitions, http};
 use serde_json::json;
 
 use super::cluster::{Cluster, config, secret, shared};
-use crate::world::delivery_id;
+use crate::world::{define, delivery_id};
 
 /// What cannot be evaluated, of the fields of a subscription to the repository that is pushed to.
 const IMAGES: [&str; 9] = [
@@ -36,6 +36,12 @@ const GITLAB: &str = "https://gitlab.example.com/shop/api.git";
 #[test]
 fn what_cannot_be_evaluated_keeps_no_neighbour_from_its_refresh() {
     let server = shared();
+    if define(server) == Definitions::Own {
+        println!(
+            "LEFT OUT: what landfall's own definitions refuse, Kargo's take, and LANDFALL_CRDS names none of these"
+        );
+        return;
+    }
     let project = server.namespace().unwrap();
     let cluster = Cluster::of(server, &project, &server.kubeconfig(), |landfall| landfall);
     let token = secret(&project, "s3cret").replace("secret: s3cret", "secret: s3cret, secret-token: s3cret");

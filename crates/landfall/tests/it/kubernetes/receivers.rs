@@ -8,7 +8,7 @@ use landfall_harness::{ApiServer, Landfall, wait};
 use serde_json::{Value, json};
 
 use super::cluster::is_ready;
-use crate::world::{BINARY, PATIENCE, delivery_id, fixtures, request, states};
+use crate::world::{BINARY, PATIENCE, define, delivery_id, fixtures, request, states};
 
 /// The secret that all fixtures are signed with.
 const SECRET: &str = "only-for-fixtures";
@@ -132,7 +132,7 @@ struct Story {
 impl Story {
     fn begin() -> Self {
         let server = ApiServer::start().unwrap();
-        server.define_resources().unwrap();
+        define(&server);
         let [project, other, system] = [(), (), ()].map(|()| server.namespace().unwrap());
         let mut objects = vec![
             secret(&project),

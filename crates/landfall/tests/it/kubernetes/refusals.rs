@@ -8,7 +8,7 @@ use landfall_harness::{ApiProxy, ApiServer, Forgetting, Rule};
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, config, hub, is_ready, secret, shared};
-use crate::world::{PATIENCE, attempts};
+use crate::world::{PATIENCE, attempts, define};
 
 const TWO: &str = "[{name: hub, dockerhub: {secretRef: {name: hook}}}, {name: more, quay: {secretRef: {name: hook}}}]";
 
@@ -127,7 +127,7 @@ fn a_watch_that_is_refused_for_its_history_begins_anew() {
 #[test]
 fn what_changes_while_the_api_server_restarts_is_seen() {
     let server = Box::new(ApiServer::start().unwrap());
-    server.define_resources().unwrap();
+    define(&server);
     a_history_is_forgotten(start_at(server), |_, server| server.restart().unwrap());
 }
 
