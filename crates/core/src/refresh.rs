@@ -27,6 +27,16 @@ pub enum Extent {
     Full(Occasion),
 }
 
+impl Extent {
+    /// Whether it is one that an event or somebody waits for.
+    pub fn is_awaited(self) -> bool {
+        match self {
+            Self::Hinted | Self::Full(Occasion::Requested) => true,
+            Self::Full(Occasion::Interval | Occasion::SpecChanged) => false,
+        }
+    }
+}
+
 /// Why a full refresh is due, the more thorough the later in this list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Occasion {

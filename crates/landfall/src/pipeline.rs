@@ -219,7 +219,7 @@ impl Pipeline {
             Effect::Discover(_) => plan.begin_admitted(now, |target, extent| {
                 let known = live.warehouses.get(target);
                 let host = known.map(|known| warehouse::host(&known.warehouse));
-                take(self.slots.take(host.unwrap_or_default(), extent))
+                take(self.slots.take(host.unwrap_or_default(), extent.is_awaited()))
             }),
             // They all ask the one API server.
             Effect::Annotate(_) => {

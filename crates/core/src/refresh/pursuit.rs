@@ -45,6 +45,8 @@ struct Unfinished {
 pub struct Task {
     /// How much to look at.
     pub extent: Extent,
+    /// Whether an event or somebody waits for it.
+    pub is_awaited: bool,
     /// What is pointed at, each with the time since which a look counts.
     pub hints: BTreeMap<Hint, Timestamp>,
     /// Which attempt this is.
@@ -128,6 +130,13 @@ impl Pursuit {
         }
     }
 
+    /// Whether an event or somebody waits for the next look, whatever else it is made for: one that is long overdue, or new to whoever
+    /// leads, is looked at as a whole.
+    pub fn is_awaited(&self, progress: &Progress) -> bool {
+        let is_asked = progress.wanted(self.looked).asked != Asked::Nothing;
+        is_asked && (self.is_of_another(progress) || self.concluded != Some(progress.mark()))
+    }
+
     /// Begins a look, if one is due.
     pub fn begin(
         &mut self,
@@ -145,6 +154,7 @@ impl Pursuit {
         if due > now {
             return None;
         }
+        let is_awaited = extent.is_awaited() || self.is_awaited(progress);
         let wanted = progress.wanted(self.looked);
         if self.pursued(progress, wanted.token.as_deref()).is_none() {
             self.unfinished = None;
@@ -171,6 +181,7 @@ impl Pursuit {
         }
         Some(Task {
             extent,
+            is_awaited,
             hints,
             attempt: unfinished
                 .work

@@ -221,6 +221,18 @@ impl Reconciler {
         self.plan().wish(target, next.0, next.1);
     }
 
+    /// Whether an event or somebody waits for the next look at a Warehouse.
+    fn is_awaited(&self, target: &Target) -> bool {
+        let Some(progress) = self.progresses.of(target) else {
+            return false;
+        };
+        let pursuits = self.pursuits();
+        match pursuits.get(target) {
+            Some(pursuit) => pursuit.is_awaited(&progress),
+            None => self.new_pursuit().is_awaited(&progress),
+        }
+    }
+
     /// Begins what is due and has a slot, and tells for how long there is nothing more to begin.
     fn begin(self: &Arc<Self>, term: Term, service: u64) -> Duration {
         let live = self.live.load();
@@ -230,7 +242,13 @@ impl Reconciler {
         let begun = plan.begin_admitted(now, |target, extent| {
             let known = live.warehouses.get(target);
             let host = known.map(|known| warehouse::host(&known.warehouse));
-            let slot = self.slots.take(host.unwrap_or_default(), extent);
+            let host = host.unwrap_or_default();
+            let slot = self.slots.take(host.clone(), extent.is_awaited());
+            // What is overdue as well does not wait behind what is nothing else.
+            let slot = slot.or_else(|| {
+                let is_awaited = !extent.is_awaited() && self.is_awaited(target);
+                is_awaited.then(|| self.slots.take(host, true)).flatten()
+            });
             let admitted = slot.is_some();
             slots.extend(slot);
             admitted

@@ -18,7 +18,7 @@ use super::credentials::Credentials;
 use crate::clock::now;
 use crate::discovery::Catalogs;
 use crate::live::LiveWarehouse;
-use crate::registry::RegistryClient;
+use crate::registry::{Priority, RegistryClient};
 use crate::store::Store;
 use image::ImageRefresh;
 pub use outcome::{broken, failed, outcome, setbacks};
@@ -69,12 +69,12 @@ pub enum HintOutcome {
 /// A hint with the time since which a look counts: what was seen before the event came says nothing about it.
 pub type Hints = BTreeMap<Hint, Timestamp>;
 
-/// Looks at a Warehouse's subscriptions. A subscription that fails does not keep the others from their results.
+/// Looks at a Warehouse's subscriptions, as much of them and as urgently. A subscription that fails does not keep the others from their results.
 pub async fn refresh(
     discovery: &Discovery,
     credentials: &Credentials,
     known: &LiveWarehouse,
-    extent: Extent,
+    (extent, priority): (Extent, Priority),
     hints: &Hints,
 ) -> Refreshed {
     let warehouse = &known.warehouse;
@@ -102,6 +102,7 @@ pub async fn refresh(
                     image,
                     policy,
                     extent,
+                    priority,
                     hints,
                     interval,
                 };

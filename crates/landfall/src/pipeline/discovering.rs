@@ -12,6 +12,7 @@ use super::sharing::{Turn, asked_again};
 use super::{Begun, Pipeline, Wishes, after_a_bug};
 use crate::controller::warehouse::{self, Discovery, Hints};
 use crate::live::LiveWarehouse;
+use crate::registry::Priority;
 use crate::store::WaitingWork;
 
 impl Pipeline {
@@ -93,12 +94,13 @@ impl Pipeline {
         turn: Turn,
     ) -> Wishes {
         let extent = extent_of(&waiting, extent);
+        let how = (extent, Priority::of(extent.is_awaited() || !waiting.is_empty()));
         let hints = hints(&waiting, turn.began, &self.rules.retries);
         let (discovery, credentials) = (discovery.clone(), self.live.load().credentials.clone());
         let looked_at = known.clone();
         // A task of its own, so that a bug in looking is one failed attempt and nothing more.
         let looked =
-            tokio::spawn(async move { warehouse::refresh(&discovery, &credentials, &looked_at, extent, &hints).await });
+            tokio::spawn(async move { warehouse::refresh(&discovery, &credentials, &looked_at, how, &hints).await });
         self.settle(target, known, extent, waiting, turn, looked.await).await
     }
 }

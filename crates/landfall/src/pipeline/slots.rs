@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use landfall_core::refresh::{Extent, Occasion};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Refreshes that nobody waits for.
@@ -27,10 +26,10 @@ enum Queue {
 
 impl Slots {
     /// A slot, if one is free.
-    pub fn take(&self, host: String, extent: Extent) -> Option<OwnedSemaphorePermit> {
-        let (queue, size) = match extent {
-            Extent::Hinted | Extent::Full(Occasion::Requested) => (Queue::Awaited, AWAITED),
-            Extent::Full(Occasion::Interval | Occasion::SpecChanged) => (Queue::Background, BACKGROUND),
+    pub fn take(&self, host: String, is_awaited: bool) -> Option<OwnedSemaphorePermit> {
+        let (queue, size) = match is_awaited {
+            true => (Queue::Awaited, AWAITED),
+            false => (Queue::Background, BACKGROUND),
         };
         let mut hosts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if hosts.len() >= MANY {

@@ -17,6 +17,16 @@ pub enum Priority {
     Poll,
 }
 
+impl Priority {
+    /// That of work that somebody waits for, or nobody.
+    pub fn of(is_awaited: bool) -> Self {
+        match is_awaited {
+            true => Self::Event,
+            false => Self::Poll,
+        }
+    }
+}
+
 /// The longest a host's own `Retry-After` can stop us; a longer one is most likely a mistake.
 pub(super) const MAX_PAUSE: Duration = Duration::from_secs(15 * 60);
 /// After so many events in a row a waiting poll goes, so that a flood of events cannot stop polling.

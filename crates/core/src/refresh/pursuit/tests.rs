@@ -328,3 +328,28 @@ fn an_interval_that_is_over_for_long_goes_first() {
         story.look(second, Outcome::Effected);
     }
 }
+
+/// However late the rest is, a push does not queue behind what nobody waits for.
+#[test]
+fn a_push_is_awaited_also_where_everything_is_looked_at() {
+    for is_after_others in [false, true] {
+        let mut story = Story::settled();
+        story.pursuit.is_after_others = is_after_others;
+        assert!(!story.pursuit.is_awaited(&story.progress));
+        let late = story.begin(100_000).unwrap();
+        assert_eq!(
+            (late.extent, late.is_awaited),
+            (Extent::Full(Occasion::Interval), false)
+        );
+        story.push("a", &["1.0.0"]);
+        assert!(story.pursuit.is_awaited(&story.progress));
+        let pushed = story.begin(100_000).unwrap();
+        assert_eq!(
+            (pushed.extent, pushed.is_awaited),
+            (Extent::Full(Occasion::Interval), true)
+        );
+        // What was given up is not waited for any more.
+        story.pursuit.concluded = Some(story.progress.mark());
+        assert!(!story.pursuit.is_awaited(&story.progress));
+    }
+}

@@ -17,6 +17,7 @@ use super::Reconciler;
 use crate::clock::now;
 use crate::controller::warehouse::{self, HintOutcome, Refreshed, broken, failed, outcome, setbacks};
 use crate::live::LiveWarehouse;
+use crate::registry::Priority;
 use crate::resources::kubernetes::{Failure, Happening, Observed};
 use crate::statuses::key_of;
 
@@ -76,9 +77,10 @@ impl Reconciler {
                     discovery.listed_since = behind;
                 }
                 let (extent, hints) = (task.extent, task.hints.clone());
+                let priority = Priority::of(task.is_awaited);
                 // A task of its own, so that a bug in looking is one failed attempt and nothing more.
                 let looked = tokio::spawn(async move {
-                    warehouse::refresh(&discovery, &credentials, &looked_at, extent, &hints).await
+                    warehouse::refresh(&discovery, &credentials, &looked_at, (extent, priority), &hints).await
                 });
                 looked.await.unwrap_or_else(|panicked| {
                     tracing::error!(%target, %panicked, "a refresh ended in the middle; this is a bug");

@@ -30,6 +30,7 @@ pub(super) struct ImageRefresh<'a> {
     pub(super) image: &'a ImageSubscription,
     pub(super) policy: &'a ImagePolicy,
     pub(super) extent: Extent,
+    pub(super) priority: Priority,
     pub(super) hints: &'a Hints,
     pub(super) interval: Duration,
     pub(super) noted: Timestamp,
@@ -81,10 +82,6 @@ impl ImageRefresh<'_> {
             true => (TlsVerification::Skip, format!("{} unverified", granted.name)),
             false => (TlsVerification::Verify, granted.name),
         };
-        let priority = match self.extent {
-            Extent::Hinted | Extent::Full(Occasion::Requested) => Priority::Event,
-            Extent::Full(Occasion::Interval | Occasion::SpecChanged) => Priority::Poll,
-        };
         let address = RepositoryAddress {
             host: name.registry_host().to_owned(),
             path: name.path().to_string(),
@@ -97,7 +94,7 @@ impl ImageRefresh<'_> {
         let registry = self
             .discovery
             .registry
-            .repository(address, granted.access, tls, priority)?;
+            .repository(address, granted.access, tls, self.priority)?;
         Ok(Arc::new(Repository {
             name,
             access,

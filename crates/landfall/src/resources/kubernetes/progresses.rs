@@ -69,7 +69,7 @@ impl Progresses {
             Report::Changed(read) => self.put(read),
             Report::Progressed(key, progress) => {
                 if let Some(target) = target(key) {
-                    self.note(self.lock(), &target, progress.clone());
+                    self.learn(&target, progress.clone());
                 }
             }
             Report::Gone(key) => {
@@ -81,11 +81,14 @@ impl Progresses {
         }
     }
 
-    /// Learns from an object's own mouth what a watch will tell later. What a watch has not told of, or has told the end of, it
-    /// tells of alone.
-    pub(super) fn learn(&self, target: &Target, progress: Progress) {
+    /// Learns what an object says of refreshes, from a watch, or from its own mouth what a watch will tell later. What a watch has not told
+    /// of, or has told the end of, it tells of alone; so it does of a new spec, which may be one that cannot be used.
+    pub(super) fn learn(&self, target: &Target, mut progress: Progress) {
         let held = self.lock();
-        if held.known.contains_key(target) {
+        if let Some(known) = held.known.get(target) {
+            if known.uid == progress.uid {
+                progress.generation = known.generation;
+            }
             self.note(held, target, progress);
         }
     }
@@ -164,4 +167,45 @@ fn target(key: &ResourceKey) -> Option<Target> {
         namespace: key.namespace.clone()?,
         name: key.name.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api() -> ResourceKey {
+        ResourceKey {
+            kind: Kind::Warehouse,
+            namespace: Some("shop".to_owned()),
+            name: "api".to_owned(),
+        }
+    }
+
+    fn progress(generation: i64, token: &str) -> Progress {
+        Progress {
+            uid: "1".to_owned(),
+            generation,
+            token: Some(token.to_owned()),
+            ..Progress::default()
+        }
+    }
+
+    /// A spec that cannot be used is as if it were not there, and nobody waits for it to be in force.
+    #[test]
+    fn a_spec_comes_into_force_by_being_usable_alone() {
+        let progresses = Progresses::default();
+        let all = Feed::Kind {
+            kind: Kind::Warehouse,
+            namespace: None,
+        };
+        let said = |progress: Progress| progresses.take(&all, &Report::Progressed(api(), progress));
+        let target = target(&api()).unwrap();
+        said(progress(1, "a"));
+        assert_eq!(progresses.of(&target), None);
+        progresses.note(progresses.lock(), &target, progress(1, "a"));
+        said(progress(2, "b"));
+        assert_eq!(progresses.of(&target), Some(progress(1, "b")));
+        progresses.learn(&target, progress(2, "c"));
+        assert_eq!(progresses.of(&target), Some(progress(1, "c")));
+    }
 }
