@@ -83,6 +83,8 @@ pub struct Alone {
     pub lease_namespace: Option<String>,
     /// Where Warehouses are served, the shard of those; `None` for those that name none.
     pub shard: Option<String>,
+    /// The least time between two looks that nothing but the interval asks for.
+    pub least_interval: Duration,
 }
 
 /// How to log.

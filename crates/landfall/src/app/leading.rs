@@ -79,6 +79,7 @@ impl Led {
                 leadership: elected.leadership(),
                 retries,
                 shard: alone.shard.clone(),
+                least_interval: alone.least_interval,
                 shared_namespace,
                 data_dir,
             });

@@ -2,10 +2,12 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{ArgAction, Args, ValueEnum};
 
 use super::UsageError;
+use super::pflag::duration;
 use super::tls::switch;
 use crate::config::Alone;
 use crate::resources::Place;
@@ -44,6 +46,9 @@ pub(super) struct KubernetesArgs {
     /// Serve the Warehouses whose spec.shard is this, in place of those that name none.
     #[arg(long, env = "SHARD_NAME", value_name = "NAME")]
     shard: Option<String>,
+    /// The least time between two looks at a Warehouse that nothing but its interval asks for; an interval that is longer counts as it is.
+    #[arg(long, env = "MIN_WAREHOUSE_RECONCILIATION_INTERVAL", value_name = "DURATION", default_value = "0s", value_parser = least)]
+    min_warehouse_interval: Duration,
     /// The namespace of the Lease that says which of several processes leads; by default the pod's, or the kubeconfig's.
     #[arg(long, env = "POD_NAMESPACE", value_name = "NAME")]
     lease_namespace: Option<String>,
@@ -80,6 +85,7 @@ impl PlaceArgs {
             watch_namespaces,
             controllers: _,
             shard,
+            min_warehouse_interval,
             lease_namespace: _,
         } = &self.api_server;
         let settings = [
@@ -89,6 +95,7 @@ impl PlaceArgs {
                 watch_namespaces.iter().any(|name| !name.is_empty()),
             ),
             ("--shard", shard.as_ref().is_some_and(|name| !name.is_empty())),
+            ("--min-warehouse-interval", !min_warehouse_interval.is_zero()),
         ];
         let idle = settings.into_iter().filter(|(_, is_set)| *is_set && !self.kubernetes);
         idle.map(|(name, _)| name).collect()
@@ -112,6 +119,7 @@ impl KubernetesArgs {
         Alone {
             lease_namespace: given(&self.lease_namespace),
             shard: given(&self.shard),
+            least_interval: self.min_warehouse_interval,
         }
     }
 
@@ -130,6 +138,14 @@ impl KubernetesArgs {
             serves_warehouses: self.serves_warehouses(),
             namespaces: namespaces(&self.watch_namespaces)?,
         })
+    }
+}
+
+/// A duration as Go writes it; nothing is none, as an empty variable is to Kargo.
+fn least(text: &str) -> Result<Duration, String> {
+    match text {
+        "" => Ok(Duration::ZERO),
+        text => duration(text),
     }
 }
 

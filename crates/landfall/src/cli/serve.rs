@@ -146,6 +146,11 @@ mod tests {
             ["without --kubernetes these settings have no effect: --kubeconfig, --watch-namespaces, --shard"]
         );
         assert_eq!(
+            notes(&["--min-warehouse-interval=5m"]),
+            ["without --kubernetes these settings have no effect: --min-warehouse-interval"]
+        );
+        assert_eq!(notes(&["--min-warehouse-interval="]), Vec::<String>::new());
+        assert_eq!(
             notes(&["--kubernetes", "--manifests=a"]),
             ["with --kubernetes no folder is read: --manifests a has no effect"]
         );

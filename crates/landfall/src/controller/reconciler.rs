@@ -25,7 +25,7 @@ use self::memory::Memory;
 use super::warehouse::{self, Discovery};
 use crate::clock::{now, until};
 use crate::lease::Leadership;
-use crate::live::Live;
+use crate::live::{Live, LiveWarehouse};
 use crate::metrics::Metrics;
 use crate::pipeline::Slots;
 use crate::resources::Known;
@@ -47,6 +47,8 @@ pub struct Parts {
     pub retries: RetryPolicy,
     /// Which Warehouses are served: those of this shard, or those of none.
     pub shard: Option<String>,
+    /// Shorter intervals count as this long.
+    pub least_interval: Duration,
     pub shared_namespace: Option<String>,
     pub data_dir: PathBuf,
 }
@@ -61,6 +63,7 @@ pub struct Reconciler {
     leadership: watch::Receiver<Leadership>,
     retries: RetryPolicy,
     shard: Option<String>,
+    least_interval: Duration,
     credentials: Lent,
     memory: Memory,
     /// Where this term began after others, the time before which they may have seen what this process did not.
@@ -86,6 +89,7 @@ impl Reconciler {
             leadership,
             retries,
             shard,
+            least_interval,
             shared_namespace,
             data_dir,
         } = parts;
@@ -101,6 +105,7 @@ impl Reconciler {
             leadership,
             retries,
             shard,
+            least_interval,
             plan: Mutex::default(),
             service: AtomicU64::default(),
             slots: Slots::default(),
@@ -196,6 +201,11 @@ impl Reconciler {
         self.live.load().known == Known::Everything && self.progresses.targets().iter().all(caught_up)
     }
 
+    /// How long after one look at a Warehouse the next is due by itself.
+    fn interval(&self, known: &LiveWarehouse) -> Duration {
+        known.warehouse.interval.duration.max(self.least_interval)
+    }
+
     /// Plans the next look at a Warehouse of which there is news.
     fn schedule(&self, target: &Target) {
         let served = self.progresses.of(target).filter(|progress| self.serves(progress));
@@ -209,7 +219,7 @@ impl Reconciler {
         let known = live.warehouses.get(target);
         let next = match known.filter(|known| known.is_current(&progress)) {
             Some(known) => {
-                let interval = known.warehouse.interval.duration;
+                let interval = self.interval(known);
                 let pursuits = self.pursuits();
                 let pursuit = pursuits.get(target).cloned();
                 let pursuit = pursuit.unwrap_or_else(|| self.new_pursuit());

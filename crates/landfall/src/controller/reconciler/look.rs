@@ -60,7 +60,7 @@ impl Reconciler {
                 began.checked_add(NOT_IN_FORCE).unwrap_or(Timestamp::MAX),
             ));
         };
-        let interval = known.warehouse.interval.duration;
+        let interval = self.interval(&known);
         let task = {
             let mut pursuits = self.pursuits();
             let mut noticed = self.noticed.lock().unwrap_or_else(PoisonError::into_inner);

@@ -288,6 +288,23 @@ fn a_changed_spec_is_looked_at_and_the_interval_looks_by_itself() {
     status("2.1.0");
 }
 
+/// As Kargo's chart has it, whatever a Warehouse asks for.
+#[test]
+fn an_interval_below_the_least_counts_as_the_least() {
+    let served = Served::with(|landfall| landfall.env("MIN_WAREHOUSE_RECONCILIATION_INTERVAL", "1h"));
+    served.push("1.0.0");
+    let project = &served.cluster.project;
+    let often = warehouse(project, "api", "docker.io/shop/api").replace("5m0s", "1s");
+    assert!(often.contains("interval: 1s"), "{often}");
+    served.cluster.apply(&often);
+    let found = |status: &Value| best(status).0 == "1.0.0";
+    served.cluster.warehouse_when("api", "a first discovery", found);
+    served.proxy.take_requests();
+    // Its own interval passes several times.
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    assert_eq!(lines(&served.proxy.take_requests()), [""; 0]);
+}
+
 /// What is of another shard is another controller's; what nobody here can look at keeps its results and is named.
 #[test]
 fn other_shards_and_other_kinds_are_left_alone() {
