@@ -43,10 +43,10 @@ fn of_everything(refreshed: &Refreshed) -> Outcome {
     }
 }
 
-/// What hints came to, the worst of them. A hint that nobody followed belongs to a subscription that failed, or to one that is
-/// gone since.
+/// What hints came to: what another attempt could mend goes before what none can. A hint that nobody followed belongs to a subscription
+/// that failed, or to one that is gone since.
 fn of_hints(hints: &[Hint], refreshed: &Refreshed, attempt: Attempt) -> Outcome {
-    let mut not_visible = None;
+    let (mut not_visible, mut hopeless) = (None, None);
     for hint in hints {
         match refreshed.hints.get(hint) {
             Some(HintOutcome::Failed(reason)) => return Outcome::Setback(Setback::Failed(reason.clone())),
@@ -54,15 +54,17 @@ fn of_hints(hints: &[Hint], refreshed: &Refreshed, attempt: Attempt) -> Outcome 
             Some(HintOutcome::Elsewhere(reason)) if attempt.number < DOUBTS => not_visible = Some(reason.clone()),
             Some(HintOutcome::Seen | HintOutcome::Elsewhere(_)) => {}
             None => {
-                if let Some(setback) = setbacks(refreshed).next() {
+                let (lost, others): (Vec<_>, Vec<_>) =
+                    setbacks(refreshed).partition(|setback| matches!(setback, Setback::Hopeless(_)));
+                if let Some(setback) = others.into_iter().next() {
                     return Outcome::Setback(setback);
                 }
+                hopeless = hopeless.or(lost.into_iter().next());
             }
         }
     }
-    not_visible.map_or(Outcome::Effected, |reason| {
-        Outcome::Setback(Setback::NotVisible(reason))
-    })
+    let setback = not_visible.map(Setback::NotVisible).or(hopeless);
+    setback.map_or(Outcome::Effected, Outcome::Setback)
 }
 
 /// A refresh that ended in a panic, as a result like any other.
@@ -85,5 +87,66 @@ pub fn failed(known: &LiveWarehouse, began: Timestamp, reason: String) -> Refres
         requests: 0,
         token_requests: 0,
         complete_since: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use landfall_core::artifact::Tag;
+    use landfall_core::discovery::ImageOutcome;
+    use landfall_core::journal::Work;
+    use landfall_core::repository::{ImageRepository, Repository};
+
+    use super::*;
+    use crate::clock::now;
+
+    fn hint(repository: &str) -> Hint {
+        Hint {
+            repository: Repository::Image(ImageRepository::parse(repository).unwrap()),
+            tag: Some(Tag::parse("1.0.0").unwrap()),
+            claimed: None,
+        }
+    }
+
+    fn refreshed(failures: &[Setback], hints: &[(Hint, HintOutcome)]) -> Refreshed {
+        let failed = |setback: &Setback| Discovered {
+            label: "subscription 1".to_owned(),
+            outcome: Err::<ImageOutcome, _>(setback.clone()),
+        };
+        Refreshed {
+            results: failures.iter().map(failed).collect(),
+            undiscovered: Vec::new(),
+            hints: hints.iter().cloned().collect::<BTreeMap<_, _>>(),
+            choices: Vec::new(),
+            asked: now(),
+            requests: 0,
+            token_requests: 0,
+            complete_since: None,
+        }
+    }
+
+    /// What cannot work is no reason not to look again for what may come.
+    #[test]
+    fn what_another_attempt_could_mend_goes_first() {
+        let (a, b) = (hint("ghcr.io/shop/a"), hint("ghcr.io/shop/b"));
+        let hopeless = Setback::Hopeless("bad constraint".to_owned());
+        let failed = Setback::Failed("503".to_owned());
+        let missing = (b.clone(), HintOutcome::NotVisible("404".to_owned()));
+        let hints = [a, b];
+        let attempt = || Work::accepted(now()).next_attempt().unwrap();
+        for (failures, followed, expected) in [
+            (
+                vec![hopeless.clone()],
+                vec![missing.clone()],
+                Setback::NotVisible("404".to_owned()),
+            ),
+            (vec![hopeless.clone(), failed.clone()], vec![missing], failed),
+            (vec![hopeless.clone()], vec![], hopeless),
+        ] {
+            let came_to = outcome(&hints, &refreshed(&failures, &followed), attempt());
+            assert_eq!(came_to, Outcome::Setback(expected));
+        }
     }
 }

@@ -84,15 +84,21 @@ impl ApiServer {
     }
 
     async fn observe<S: Default + DeserializeOwned>(&self, key: &ResourceKey) -> Result<Option<Observed<S>>, Failure> {
-        let object = in_time(self.api(key).get_opt(&key.name)).await?;
-        Ok(object.map(|object| Observed {
+        let Some(object) = in_time(self.api(key).get_opt(&key.name)).await? else {
+            return Ok(None);
+        };
+        let reference = object.object_ref(&api_resource(key.kind));
+        // What cannot be read must not be written over: it is somebody's.
+        let status = match object.status {
+            None | Some(Value::Null) => S::default(),
+            Some(status) => serde_json::from_value(status)
+                .map_err(|error| Failure::Refused(format!("its status cannot be read: {error}")))?,
+        };
+        Ok(Some(Observed {
             generation: object.metadata.generation.unwrap_or_default(),
-            reference: object.object_ref(&api_resource(key.kind)),
+            reference,
             version: object.metadata.resource_version.unwrap_or_default(),
-            status: object
-                .status
-                .and_then(|status| serde_json::from_value(status).ok())
-                .unwrap_or_default(),
+            status,
         }))
     }
 
