@@ -76,12 +76,12 @@ impl Reconciler {
                 if let Some(behind) = *self.behind() {
                     discovery.listed_since = behind;
                 }
-                let (extent, hints) = (task.extent, task.hints.clone());
-                let priority = Priority::of(task.is_awaited);
+                let (how, hints) = ((task.extent, Priority::of(task.is_awaited)), task.hints.clone());
                 // A task of its own, so that a bug in looking is one failed attempt and nothing more.
-                let looked = tokio::spawn(async move {
-                    warehouse::refresh(&discovery, &credentials, &looked_at, (extent, priority), &hints).await
-                });
+                let looked =
+                    tokio::spawn(
+                        async move { warehouse::refresh(&discovery, &credentials, &looked_at, how, &hints).await },
+                    );
                 looked.await.unwrap_or_else(|panicked| {
                     tracing::error!(%target, %panicked, "a refresh ended in the middle; this is a bug");
                     broken(&known, began, &panicked)
