@@ -78,10 +78,9 @@ impl Reconciler {
                 }
                 let (how, hints) = ((task.extent, Priority::of(task.is_awaited)), task.hints.clone());
                 // A task of its own, so that a bug in looking is one failed attempt and nothing more.
-                let looked =
-                    tokio::spawn(
-                        async move { warehouse::refresh(&discovery, &credentials, &looked_at, how, &hints).await },
-                    );
+                let looking =
+                    async move { warehouse::refresh(&discovery, &credentials, &looked_at, how, &hints).await };
+                let looked = tokio::spawn(looking);
                 looked.await.unwrap_or_else(|panicked| {
                     tracing::error!(%target, %panicked, "a refresh ended in the middle; this is a bug");
                     broken(&known, began, &panicked)
