@@ -29,27 +29,25 @@ struct Metadata<'a> {
 pub(super) async fn changed(client: &Client, request: http::Request<Body>, name: &str) -> kube::Result<()> {
     let answer = client.send(request).await?;
     let status = answer.status();
-    // For its name alone, nothing else has to be made of it.
-    if status.is_success() && is_binary(&answer) {
+    let changed = if status.is_success() && is_binary(&answer) {
+        // For its name alone, nothing else has to be made of it.
         let body = answer.into_body().collect().await?.to_bytes();
-        return match named(body) {
-            Ok(changed) if changed == name => Ok(()),
-            Ok(_) => Err(Error::Api(Box::new(Status::failure("", "")))),
-            Err(error) => Err(Error::Service(error.into())),
-        };
-    }
-    let body = as_json(answer).await?.into_body();
-    let body = body.collect().await.map_err(Error::Service)?.to_bytes();
-    if !status.is_success() {
-        let refusal = serde_json::from_slice(&body);
-        return Err(Error::Api(Box::new(refusal.unwrap_or_else(|_| {
-            let said = String::from_utf8_lossy(&body);
-            Status::failure(said.trim(), "").with_code(status.as_u16())
-        }))));
-    }
-    match serde_json::from_slice::<Changed<'_>>(&body) {
-        Ok(changed) if changed.metadata.name == name => Ok(()),
-        Ok(_) => Err(Error::Api(Box::new(Status::failure("", "")))),
-        Err(error) => Err(Error::SerdeError(error)),
+        named(body).map_err(|error| Error::Service(error.into()))?
+    } else {
+        let body = as_json(answer).await?.into_body();
+        let body = body.collect().await.map_err(Error::Service)?.to_bytes();
+        if !status.is_success() {
+            let refusal = serde_json::from_slice(&body);
+            return Err(Error::Api(Box::new(refusal.unwrap_or_else(|_| {
+                let said = String::from_utf8_lossy(&body);
+                Status::failure(said.trim(), "").with_code(status.as_u16())
+            }))));
+        }
+        let changed: Changed<'_> = serde_json::from_slice(&body).map_err(Error::SerdeError)?;
+        changed.metadata.name.into_owned()
+    };
+    match changed == name {
+        true => Ok(()),
+        false => Err(Error::Api(Box::new(Status::failure("", "")))),
     }
 }
