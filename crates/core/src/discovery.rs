@@ -8,7 +8,7 @@ mod status;
 
 pub use catalog::{Catalog, Observation, Seen};
 pub use manifest::{ChildImage, ConfigFacts, Facts, Manifest, PlatformFacts, Unusable, read_config, read_manifest};
-pub use status::{Discovered, ImageOutcome, Keeps, Undiscovered, first_look_status, is_success, warehouse_status};
+pub use status::{Discovered, Keeps, Subject, Undiscovered, first_look_status, is_success, warehouse_status};
 
 #[cfg(test)]
 mod tests;

@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::handover::{Asked, HINTS_ANNOTATION, Seen, asked, hand_over};
+pub use self::handover::{Ask, HINTS_ANNOTATION, Seen, asked, hand_over};
 pub use self::hint::{Hint, Pointer};
 pub use self::noticed::Noticed;
 pub use self::progress::{Progress, Wanted};
@@ -179,6 +179,16 @@ impl Plan {
         self.queue.first().map(|(due, _)| *due)
     }
 
+    /// When the first of those is due that are not due yet. What is due and was not admitted does not hide it.
+    pub fn next_after(&self, now: Timestamp) -> Option<Timestamp> {
+        let first = Target::Warehouse {
+            namespace: String::new(),
+            name: String::new(),
+        };
+        let later = now.checked_add(SignedDuration::from_nanos(1)).ok()?;
+        self.queue.range((later, first)..).next().map(|(due, _)| *due)
+    }
+
     /// Whether a refresh of `target` is wished for or running.
     pub fn is_about(&self, target: &Target) -> bool {
         self.slots.contains_key(target)
@@ -310,6 +320,19 @@ mod tests {
         assert_eq!(plan.begin_admitted(at(1), hinted_only), [(api.clone(), Extent::Hinted)]);
         plan.finished(&api);
         assert_eq!(plan.begin_due(at(1)), [(api, INTERVAL)]);
+    }
+
+    /// Many that wait for a place do not keep one from its time.
+    #[test]
+    fn what_waits_does_not_hide_what_is_due_later() {
+        let mut plan = Plan::default();
+        for (name, due) in [("api", 1), ("web", 5), ("db", 7)] {
+            plan.wish(&target(name), Extent::Hinted, at(due));
+        }
+        assert_eq!(plan.begin_admitted(at(2), |_, _| false), []);
+        assert_eq!((plan.next_due(), plan.next_after(at(2))), (Some(at(1)), Some(at(5))));
+        assert_eq!(plan.next_after(at(5)), Some(at(7)));
+        assert_eq!(plan.next_after(at(7)), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use landfall_core::door::BaseUrl;
 use landfall_core::journal::{Retention, RetryPolicy};
+use landfall_core::selection::TagCachePolicy;
 
 use crate::registry::RegistryOptions;
 use crate::resources::Place;
@@ -39,6 +40,7 @@ pub struct Config {
     pub system_namespace: String,
     pub shared_namespace: Option<String>,
     pub registry: RegistryOptions,
+    pub tag_cache: TagCachePolicy,
     pub dedupe_window: Duration,
     /// So many deliveries of the door by type are followed up in an hour; the others wait in the journal.
     pub rate_limit_per_hour: Option<u32>,

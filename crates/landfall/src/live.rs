@@ -80,6 +80,8 @@ pub struct LiveWarehouse {
     pub warehouse: Arc<Warehouse>,
     /// The policies of its image subscriptions, by their place in the spec.
     pub policies: Arc<Policies>,
+    /// The registries' hosts that its image subscriptions are looked for at, each once.
+    pub hosts: Arc<[String]>,
     /// Counts changes of its spec.
     pub generation: i64,
     /// When this spec was first seen by this process: what was listed before may lack what nobody wanted then.

@@ -8,7 +8,6 @@ mod fresh;
 mod matching;
 mod settle;
 mod sharing;
-mod slots;
 mod turns;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,7 +22,7 @@ use landfall_core::target::Target;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::clock::{now, until};
-use crate::controller::warehouse;
+use crate::controller::slots::{Places, Slots};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::statuses::Statuses;
@@ -32,7 +31,6 @@ pub use effect::Effect;
 use fresh::Fresh;
 pub use matching::hints_by_target;
 use sharing::Refused;
-pub use slots::Slots;
 
 use crate::store::{Store, StoreError, WaitingWork};
 
@@ -62,14 +60,14 @@ pub struct Pipeline {
     annotating: Annotating,
     refused: Refused,
     /// Signalled when the plan has changed.
-    replanned: Notify,
+    replanned: Arc<Notify>,
 }
 
-/// A refresh that may begin.
-struct Begun {
+/// A refresh that may begin, and what lets it.
+struct Begun<P> {
     target: Target,
     extent: Extent,
-    place: OwnedSemaphorePermit,
+    place: P,
     /// All work for the target, unless that is to be read.
     fresh: Option<Vec<WaitingWork>>,
 }
@@ -94,7 +92,8 @@ impl Pipeline {
         rules: Rules,
         metrics: Metrics,
     ) -> Arc<Self> {
-        let (plan, slots, replanned) = (Mutex::default(), Slots::default(), Notify::new());
+        let (plan, replanned) = (Mutex::default(), Arc::new(Notify::new()));
+        let slots = Slots::new(replanned.clone());
         let (annotating, refused) = (Annotating::default(), Refused::default());
         Arc::new(Self {
             live,
@@ -186,16 +185,22 @@ impl Pipeline {
     async fn begin_refreshes(self: Arc<Self>) {
         loop {
             let replanned = self.replanned.notified();
-            let (begun, next) = self.begin();
-            match &self.effect {
-                Effect::Annotate(_) if begun.is_empty() => {}
-                Effect::Annotate(annotator) => drop(tokio::spawn(self.clone().annotate(annotator.clone(), begun))),
+            let next = match &self.effect {
+                Effect::Annotate(annotator) => {
+                    let (begun, next) = self.begin_annotating();
+                    if !begun.is_empty() {
+                        tokio::spawn(self.clone().annotate(annotator.clone(), begun));
+                    }
+                    next
+                }
                 Effect::Discover(discovery) => {
+                    let (begun, next) = self.begin_looking();
                     for begun in begun {
                         tokio::spawn(self.clone().supervise(discovery.clone(), begun));
                     }
+                    next
                 }
-            }
+            };
             let pause = next.map_or(PATROL, |due| until(due).min(PATROL));
             tokio::select! {
                 () = replanned => {}
@@ -204,30 +209,37 @@ impl Pipeline {
         }
     }
 
-    /// Takes what is due and has a slot, and tells when to look again. What has none is offered again when a refresh ends.
-    fn begin(&self) -> (Vec<Begun>, Option<Timestamp>) {
+    /// Takes what is due and has its places, and tells when to look again. What has none is offered again when a slot is free.
+    fn begin_looking(&self) -> (Vec<Begun<Places>>, Option<Timestamp>) {
         let live = self.live.load();
+        self.begin(|plan, now, take| {
+            plan.begin_admitted(now, |target, extent| {
+                let known = live.warehouses.get(target);
+                let hosts = known.map(|known| &*known.hosts).unwrap_or_default();
+                take(self.slots.take(hosts, extent.is_awaited()))
+            })
+        })
+    }
+
+    /// The same for those that all ask the one API server.
+    fn begin_annotating(&self) -> (Vec<Begun<OwnedSemaphorePermit>>, Option<Timestamp>) {
+        let mut free = self.annotating.places();
+        self.begin(|plan, now, take| plan.begin_while(now, || take(free())))
+    }
+
+    fn begin<P>(
+        &self,
+        begin: impl FnOnce(&mut Plan, Timestamp, &mut dyn FnMut(Option<P>) -> bool) -> Vec<(Target, Extent)>,
+    ) -> (Vec<Begun<P>>, Option<Timestamp>) {
         let now = now();
         let mut places = Vec::new();
         let mut plan = self.plan();
-        let mut take = |place: Option<OwnedSemaphorePermit>| {
+        let begun = begin(&mut plan, now, &mut |place| {
             let admitted = place.is_some();
             places.extend(place);
             admitted
-        };
-        let begun = match self.effect {
-            Effect::Discover(_) => plan.begin_admitted(now, |target, extent| {
-                let known = live.warehouses.get(target);
-                let host = known.map(|known| warehouse::host(&known.warehouse));
-                take(self.slots.take(host.unwrap_or_default(), extent.is_awaited()))
-            }),
-            // They all ask the one API server.
-            Effect::Annotate(_) => {
-                let mut free = self.annotating.places();
-                plan.begin_while(now, || take(free()))
-            }
-        };
-        let next = plan.next_due().filter(|due| *due > now);
+        });
+        let next = plan.next_after(now);
         let mut fresh = self.fresh();
         let begun = begun.into_iter().zip(places).map(|((target, extent), place)| Begun {
             fresh: fresh.taken(&target),

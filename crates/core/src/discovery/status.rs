@@ -16,8 +16,21 @@ use crate::selection::{Choice, Reference};
 pub struct Discovered {
     /// The subscription in words, with its place: `subscription 2 (image ghcr.io/shop/api)`.
     pub label: String,
-    /// Its result.
-    pub outcome: Result<ImageOutcome, Setback>,
+    /// What it subscribes to; absent where the look failed as a whole, and nobody can tell which subscription it was for.
+    pub subject: Option<Subject>,
+    /// What it chose.
+    pub outcome: Result<Choice, Setback>,
+}
+
+/// What tells an image subscription, and its result in a status, from others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The repository, as the subscription writes it.
+    pub repo_url: String,
+    /// The platform, as the subscription writes it; empty for any.
+    pub platform: String,
+    /// The subscription's name; empty where it has none.
+    pub subscription_name: String,
 }
 
 /// A subscription of a kind that nobody here looks at, so that its earlier results stay what they are.
@@ -52,19 +65,6 @@ pub enum Keeps {
     Any,
 }
 
-/// What an image subscription chose.
-#[derive(Clone, Debug)]
-pub struct ImageOutcome {
-    /// The repository, as the subscription writes it.
-    pub repo_url: String,
-    /// The platform, as the subscription writes it; empty for any.
-    pub platform: String,
-    /// The subscription's name; empty where it has none.
-    pub subscription_name: String,
-    /// What was chosen.
-    pub choice: Choice,
-}
-
 /// The status after a look at every subscription at `now`. `token` is the value of the refresh annotation that the look
 /// answered; it is acknowledged only if everything that was looked at succeeded, because whoever waits for it takes it for a
 /// success.
@@ -90,27 +90,25 @@ pub fn warehouse_status(
             .iter()
             .map(|left| format!("{}: {}", left.label, left.reason)),
     );
-    let mut kept = previous.discovered_artifacts.clone().unwrap_or_default();
-    drop_others(&mut kept, undiscovered);
-    let images: Vec<ImageDiscoveryResult> = results
-        .iter()
-        .filter_map(|result| result.outcome.as_ref().ok().map(image_result))
-        .collect();
     status.observed_generation = generation;
+    // A look that failed as a whole says nothing of what there is to be kept.
+    if results.iter().all(|result| result.subject.is_some()) {
+        let had = previous.discovered_artifacts.clone().unwrap_or_default();
+        let mut artifacts = DiscoveredArtifacts {
+            images: images(&had.images, results, undiscovered),
+            ..had
+        };
+        drop_others(&mut artifacts, undiscovered);
+        room::make(&mut artifacts.images);
+        // Until everything was discovered once there is no time: whoever makes Freight of it must not take half for all.
+        if is_complete {
+            artifacts.discovered_at = Some(now);
+        }
+        let is_any = is_complete || previous.discovered_artifacts.is_some() || !artifacts.images.is_empty();
+        status.discovered_artifacts = is_any.then_some(artifacts);
+    }
     if is_complete {
         status.last_handled_refresh = token.map_or(status.last_handled_refresh, str::to_owned);
-        status.discovered_artifacts = Some(DiscoveredArtifacts {
-            discovered_at: Some(now),
-            images,
-            ..kept
-        });
-    } else if !images.is_empty() {
-        let images = merged(kept.images.clone(), images);
-        // Until everything was discovered once there is no time: whoever makes Freight of it must not take half for all.
-        status.discovered_artifacts = Some(DiscoveredArtifacts { images, ..kept });
-    }
-    if let Some(artifacts) = &mut status.discovered_artifacts {
-        room::make(&mut artifacts.images);
     }
     set_conditions(&mut status, results, &failures, generation, now);
     status
@@ -137,20 +135,47 @@ pub fn is_success(results: &[Discovered]) -> bool {
     !results.is_empty() && results.iter().all(|result| result.outcome.is_ok())
 }
 
-/// Fresh results in place of those of the same subscriptions; the others stay.
-fn merged(mut kept: Vec<ImageDiscoveryResult>, fresh: Vec<ImageDiscoveryResult>) -> Vec<ImageDiscoveryResult> {
-    for result in fresh {
-        let same = |old: &&mut ImageDiscoveryResult| {
-            old.repo_url == result.repo_url
-                && old.platform == result.platform
-                && old.subscription_name == result.subscription_name
-        };
-        match kept.iter_mut().find(same) {
-            Some(old) => *old = result,
-            None => kept.push(result),
-        }
+/// The results of the subscriptions that there are, in the order of the spec: of each what it chose or, where it failed, what it
+/// had. What belongs to none of them is dropped, unless it may belong to one that cannot be read.
+fn images(
+    had: &[ImageDiscoveryResult],
+    results: &[Discovered],
+    undiscovered: &[Undiscovered],
+) -> Vec<ImageDiscoveryResult> {
+    let mut had: Vec<Option<&ImageDiscoveryResult>> = had.iter().map(Some).collect();
+    let mut take = |is_its: &dyn Fn(&Subject) -> bool| {
+        let mut had = had.iter_mut();
+        had.find(|old| old.is_some_and(|old| is_its(&subject_of(old))))?.take()
+    };
+    let subjects: Vec<&Subject> = results.iter().filter_map(|result| result.subject.as_ref()).collect();
+    let own: Vec<_> = subjects.iter().map(|subject| take(&|old| old == *subject)).collect();
+    let results = results.iter().zip(subjects).zip(own);
+    let mut images: Vec<ImageDiscoveryResult> = results
+        .filter_map(|((result, subject), own)| match &result.outcome {
+            Ok(choice) => Some(image_result(subject, choice)),
+            Err(_) => {
+                // It may have been given another name since.
+                let is_alike = |old: &Subject| (&old.repo_url, &old.platform) == (&subject.repo_url, &subject.platform);
+                let kept = own.or_else(|| take(&is_alike))?;
+                Some(ImageDiscoveryResult {
+                    subscription_name: subject.subscription_name.clone(),
+                    ..kept.clone()
+                })
+            }
+        })
+        .collect();
+    if undiscovered.iter().any(|left| left.keeps == Keeps::Any) {
+        images.extend(had.into_iter().flatten().cloned());
     }
-    kept
+    images
+}
+
+fn subject_of(result: &ImageDiscoveryResult) -> Subject {
+    Subject {
+        repo_url: result.repo_url.clone(),
+        platform: result.platform.clone(),
+        subscription_name: result.subscription_name.clone(),
+    }
 }
 
 fn set_conditions(
@@ -162,9 +187,11 @@ fn set_conditions(
 ) {
     let empty: Vec<&str> = results
         .iter()
-        .filter_map(|result| result.outcome.as_ref().ok())
-        .filter(|image| image.choice.references.is_empty())
-        .map(|image| image.repo_url.as_str())
+        .filter(|result| {
+            let choice = result.outcome.as_ref();
+            choice.is_ok_and(|choice| choice.references.is_empty())
+        })
+        .filter_map(|result| Some(result.subject.as_ref()?.repo_url.as_str()))
         .collect();
     let mut conditions = std::mem::take(&mut status.conditions);
     let mut set = |condition_type, status, reason, message: &str| {
@@ -252,12 +279,12 @@ pub fn first_look_status(generation: i64, now: Timestamp) -> WarehouseStatus {
     }
 }
 
-fn image_result(image: &ImageOutcome) -> ImageDiscoveryResult {
+fn image_result(subject: &Subject, choice: &Choice) -> ImageDiscoveryResult {
     ImageDiscoveryResult {
-        repo_url: image.repo_url.clone(),
-        platform: image.platform.clone(),
-        references: image.choice.references.iter().map(reference).collect(),
-        subscription_name: image.subscription_name.clone(),
+        repo_url: subject.repo_url.clone(),
+        platform: subject.platform.clone(),
+        references: choice.references.iter().map(reference).collect(),
+        subscription_name: subject.subscription_name.clone(),
     }
 }
 

@@ -550,25 +550,30 @@ fn a_tag_that_comes_and_goes() {
 fn outcome(repo_url: &str, name: &str, references: Vec<Reference>) -> Discovered {
     Discovered {
         label: format!("subscription 1 (image {repo_url})"),
-        outcome: Ok(ImageOutcome {
-            repo_url: repo_url.to_owned(),
-            platform: "linux/amd64".to_owned(),
-            subscription_name: name.to_owned(),
-            choice: Choice {
-                candidates: references.len() + 1,
-                references,
-                left_out: vec![LeftOut {
-                    tag: tag("9.9.9"),
-                    reason: "it is a chart".to_owned(),
-                }],
-            },
+        subject: Some(subject(repo_url, name)),
+        outcome: Ok(Choice {
+            candidates: references.len() + 1,
+            references,
+            left_out: vec![LeftOut {
+                tag: tag("9.9.9"),
+                reason: "it is a chart".to_owned(),
+            }],
         }),
     }
 }
 
-fn failure(label: &str, setback: Setback) -> Discovered {
+fn subject(repo_url: &str, name: &str) -> Subject {
+    Subject {
+        repo_url: repo_url.to_owned(),
+        platform: "linux/amd64".to_owned(),
+        subscription_name: name.to_owned(),
+    }
+}
+
+fn failure(label: &str, subject: Subject, setback: Setback) -> Discovered {
     Discovered {
         label: label.to_owned(),
+        subject: Some(subject),
         outcome: Err(setback),
     }
 }
@@ -753,7 +758,7 @@ fn a_failure_keeps_its_old_results_and_spoils_no_neighbours() {
         let message = format!("subscription web: {}", setback.reason());
         let results = [
             outcome(API, "", vec![chosen("1.1.0", 3)]),
-            failure("subscription web", setback),
+            failure("subscription web", subject(WEB, "web"), setback),
         ];
         let status = warehouse_status(&well(), &results, &[], 2, Some("second"), at(2));
         let mut expected = well();
@@ -827,6 +832,8 @@ fn what_nobody_looks_at_is_named_and_stays() {
         )
     );
     let alone = warehouse_status(&before, &[], &undiscovered, 2, Some("second"), at(2));
+    // There are no image subscriptions any more.
+    before.discovered_artifacts.as_mut().unwrap().images.clear();
     assert_eq!(
         (alone.discovered_artifacts, &*alone.last_handled_refresh),
         (before.discovered_artifacts, "first")
@@ -865,7 +872,7 @@ fn what_nobody_subscribes_to_any_more_goes() {
     let found = [outcome(API, "", vec![chosen("1.1.0", 3)])];
     let half = [
         found[0].clone(),
-        failure("subscription 3", Setback::Failed("a".to_owned())),
+        failure("subscription 3", subject(WEB, "web"), Setback::Failed("a".to_owned())),
     ];
     for results in [&found[..], &half] {
         for (undiscovered, expected) in [
@@ -891,11 +898,70 @@ fn what_nobody_subscribes_to_any_more_goes() {
     }
 }
 
+/// While one subscription fails, those that are gone go all the same, the others stand in the order of the spec, and one that was
+/// given another name is no second one.
+#[test]
+fn a_failure_keeps_nothing_of_subscriptions_that_are_gone() {
+    let three = [
+        outcome(API, "", vec![chosen("1.0.0", 1)]),
+        outcome(WEB, "web", vec![chosen("2.0.0", 2)]),
+        outcome("ghcr.io/shop/db", "db", vec![chosen("3.0.0", 3)]),
+    ];
+    let before = warehouse_status(&WarehouseStatus::default(), &three, &[], 1, None, at(1));
+    let failed = |subject: Subject| failure("subscription", subject, Setback::Failed("503".to_owned()));
+    let images = |results: &[Discovered], undiscovered: &[Undiscovered]| {
+        let status = warehouse_status(&before, results, undiscovered, 2, None, at(2));
+        status.discovered_artifacts.unwrap().images
+    };
+    let new = outcome("ghcr.io/shop/new", "", vec![chosen("4.0.0", 4)]);
+    // A new one stands first, one is gone, and one has another name.
+    let results = [new.clone(), failed(subject(WEB, "site")), failed(subject(API, ""))];
+    assert_eq!(
+        images(&results, &[]),
+        [
+            result("ghcr.io/shop/new", "", &[("4.0.0", 4)]),
+            result(WEB, "site", &[("2.0.0", 2)]),
+            result(API, "", &[("1.0.0", 1)]),
+        ]
+    );
+    // Two of one repository keep what is theirs, and none takes what is another's.
+    let results = [
+        failed(subject(WEB, "other")),
+        outcome(WEB, "web", vec![chosen("2.1.0", 5)]),
+    ];
+    assert_eq!(images(&results, &[]), [result(WEB, "web", &[("2.1.0", 5)])]);
+    // One that cannot be read may be the one that it belongs to.
+    let unreadable = [Undiscovered {
+        label: "subscription 2".to_owned(),
+        reason: "it has two kinds".to_owned(),
+        keeps: Keeps::Any,
+    }];
+    assert_eq!(
+        images(&[new], &unreadable),
+        [
+            result("ghcr.io/shop/new", "", &[("4.0.0", 4)]),
+            result(API, "", &[("1.0.0", 1)]),
+            result(WEB, "web", &[("2.0.0", 2)]),
+            result("ghcr.io/shop/db", "db", &[("3.0.0", 3)]),
+        ]
+    );
+    // Of a look that failed as a whole nobody can tell.
+    let whole = Discovered {
+        label: "refresh of shop".to_owned(),
+        subject: None,
+        outcome: Err(Setback::Failed("no Secrets".to_owned())),
+    };
+    assert_eq!(
+        images(&[whole], &[]),
+        before.discovered_artifacts.clone().unwrap().images
+    );
+}
+
 #[test]
 fn failures_alone_change_no_results() {
     let results = [
-        failure("subscription 1", Setback::Failed("a".to_owned())),
-        failure("subscription 2", Setback::Failed("b".to_owned())),
+        failure("subscription 1", subject(API, ""), Setback::Failed("a".to_owned())),
+        failure("subscription 2", subject(WEB, "web"), Setback::Failed("b".to_owned())),
     ];
     let status = warehouse_status(&well(), &results, &[], 1, Some("second"), at(2));
     assert_eq!(status.discovered_artifacts, well().discovered_artifacts);
@@ -912,7 +978,7 @@ fn failures_alone_change_no_results() {
     // A first look that succeeds in part has results and no time at which everything was discovered.
     let half = [
         outcome(API, "", vec![]),
-        failure("subscription 2", Setback::Failed("b".to_owned())),
+        failure("subscription 2", subject(WEB, "web"), Setback::Failed("b".to_owned())),
     ];
     let half = warehouse_status(&WarehouseStatus::default(), &half, &[], 1, None, at(2));
     let images = vec![result(API, "", &[])];

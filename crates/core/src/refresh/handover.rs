@@ -16,7 +16,7 @@ pub const HINTS_ANNOTATION: &str = "landfall.dev/refresh-hints";
 
 /// Steps that are handed over, at most. More are waiting only where nobody answers.
 const STEPS: usize = 32;
-/// Hints of one step, at most; a step with more asks for everything.
+/// Pointers of one step, at most; a step with more asks for everything.
 const HINTS: usize = 64;
 /// The longest value, in bytes: an API server takes 256 KiB of annotations, and all that keep a Warehouse in memory keep this.
 const SIZE: usize = 32 << 10;
@@ -32,15 +32,14 @@ pub struct Seen<'a> {
     pub handled: &'a str,
 }
 
-/// What is asked for and not yet answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Asked {
-    /// Nothing.
-    Nothing,
-    /// A look at these, which may be none that anybody here can look at.
-    At(Vec<Pointer>),
-    /// A look at everything.
-    Everything,
+/// What a refresh is asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ask {
+    /// Whether everything is to be looked at.
+    pub everything: bool,
+    /// What is to be looked at in any case, which may be none that anybody here can look at. Whoever looks at everything looks
+    /// here as well: what a sender claims tells a look that came too early.
+    pub at: Vec<Pointer>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -59,23 +58,20 @@ struct Step {
     /// Absent for everything.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     at: Option<Vec<Pointer>>,
+    /// Everything beside these.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    all: bool,
 }
 
-/// The value of [`HINTS_ANNOTATION`] that goes with a new `token`, where the annotations said what was `seen`. No `pointers` ask
-/// for everything. Of Git repositories and charts nothing is handed over yet: nobody looks at them.
-pub fn hand_over(seen: Seen<'_>, token: &str, pointers: &[Pointer]) -> String {
+/// The value of [`HINTS_ANNOTATION`] that goes with a new `token`, where the annotations said what was `seen`. Of Git repositories
+/// and charts nothing is handed over yet: nobody looks at them.
+pub fn hand_over(seen: Seen<'_>, token: &str, ask: &Ask) -> String {
     let mut handover = Handover {
         after: seen.handled.to_owned(),
         steps: unanswered(seen),
     };
-    let all = |token: &str| Step {
-        token: token.to_owned(),
-        at: None,
-    };
-    handover.steps.push(Step {
-        token: token.to_owned(),
-        at: points(pointers),
-    });
+    let all = |token: &str| Step::new(token, Ask::everything());
+    handover.steps.push(Step::new(token, handed_over(ask)));
     // What there is no room for asks for everything. It keeps its place: the chain goes back to what was answered last.
     let excess = handover.steps.len().saturating_sub(STEPS);
     let last = handover.steps.drain(..excess).next_back();
@@ -93,22 +89,24 @@ pub fn hand_over(seen: Seen<'_>, token: &str, pointers: &[Pointer]) -> String {
     written(&handover)
 }
 
-/// What the annotations ask for.
-pub fn asked(seen: Seen<'_>) -> Asked {
-    let steps = unanswered(seen);
+/// What the annotations ask for, if anything, beyond what was done for a token that may have no answer yet.
+pub fn asked(seen: Seen<'_>, done: Option<&str>) -> Option<Ask> {
+    let mut steps = unanswered(seen);
+    let done = done.and_then(|done| steps.iter().position(|step| step.token == done));
+    if let Some(done) = done {
+        steps.drain(..=done);
+    }
     if steps.is_empty() {
-        return Asked::Nothing;
+        return None;
     }
-    let mut pointers: Vec<Pointer> = Vec::new();
+    let mut ask = Ask::default();
     for step in steps {
-        match step.at {
-            None => return Asked::Everything,
-            Some(at) => pointers.extend(at),
-        }
+        ask.everything |= step.all || step.at.is_none();
+        ask.at.extend(step.at.unwrap_or_default());
     }
-    pointers.sort();
-    pointers.dedup();
-    Asked::At(pointers)
+    ask.at.sort();
+    ask.at.dedup();
+    Some(ask)
 }
 
 /// What was asked for since the last answer.
@@ -125,11 +123,29 @@ fn unanswered(seen: Seen<'_>) -> Vec<Step> {
         // Somebody else has asked since, and has not said for what.
         (chain, Some(token)) => {
             let mut steps = chain.unwrap_or_default();
-            steps.push(Step {
-                token: token.to_owned(),
-                at: None,
-            });
+            steps.push(Step::new(token, Ask::everything()));
             steps
+        }
+    }
+}
+
+impl Ask {
+    /// A look at everything, and nothing in particular.
+    pub fn everything() -> Self {
+        Self {
+            everything: true,
+            at: Vec::new(),
+        }
+    }
+}
+
+impl Step {
+    fn new(token: &str, Ask { everything, at }: Ask) -> Self {
+        let is_all_there_is = everything && at.is_empty();
+        Self {
+            token: token.to_owned(),
+            at: (!is_all_there_is).then_some(at),
+            all: everything && !is_all_there_is,
         }
     }
 }
@@ -154,10 +170,15 @@ fn parse(text: &str) -> Option<Handover> {
     serde_json::from_str(text).ok()
 }
 
-fn points(pointers: &[Pointer]) -> Option<Vec<Pointer>> {
+/// What there is room for in one step. Of too many pointers the latest stay, and everything is looked at for the others.
+fn handed_over(ask: &Ask) -> Ask {
     let is_image = |pointer: &&Pointer| matches!(pointer.hint.repository, Repository::Image(_));
-    let at: Vec<Pointer> = pointers.iter().filter(is_image).cloned().collect();
-    (!pointers.is_empty() && at.len() <= HINTS).then_some(at)
+    let images: Vec<&Pointer> = ask.at.iter().filter(is_image).collect();
+    let excess = images.len().saturating_sub(HINTS);
+    Ask {
+        everything: ask.everything || excess > 0,
+        at: images.into_iter().skip(excess).cloned().collect(),
+    }
 }
 
 #[cfg(test)]
@@ -196,13 +217,16 @@ mod tests {
         }
 
         fn push(&mut self, token: &str, tags: &[&str]) {
-            let at: Vec<Pointer> = tags.iter().map(|tag| pointer(tag)).collect();
-            self.hints = Some(hand_over(self.seen(), token, &at));
+            self.ask(token, &at(tags));
+        }
+
+        fn ask(&mut self, token: &str, ask: &Ask) {
+            self.hints = Some(hand_over(self.seen(), token, ask));
             self.token = Some(token.to_owned());
         }
 
-        fn asks(&self) -> Asked {
-            asked(self.seen())
+        fn asks(&self) -> Option<Ask> {
+            asked(self.seen(), None)
         }
 
         fn answer(&mut self) {
@@ -210,21 +234,31 @@ mod tests {
         }
     }
 
-    fn at(tags: &[&str]) -> Asked {
-        Asked::At(tags.iter().map(|tag| pointer(tag)).collect())
+    fn at(tags: &[&str]) -> Ask {
+        Ask {
+            everything: false,
+            at: tags.iter().map(|tag| pointer(tag)).collect(),
+        }
+    }
+
+    fn everything_and(tags: &[&str]) -> Option<Ask> {
+        Some(Ask {
+            everything: true,
+            ..at(tags)
+        })
     }
 
     #[test]
     fn pushes_add_up_until_they_are_answered() {
         let mut target = Target::default();
-        assert_eq!(target.asks(), Asked::Nothing);
+        assert_eq!(target.asks(), None);
         target.push("t1", &["1.0.0"]);
         target.push("t2", &["1.0.1", "1.0.0"]);
-        assert_eq!(target.asks(), at(&["1.0.0", "1.0.1"]));
+        assert_eq!(target.asks(), Some(at(&["1.0.0", "1.0.1"])));
         target.answer();
-        assert_eq!(target.asks(), Asked::Nothing);
+        assert_eq!(target.asks(), None);
         target.push("t3", &["1.0.2"]);
-        assert_eq!(target.asks(), at(&["1.0.2"]));
+        assert_eq!(target.asks(), Some(at(&["1.0.2"])));
         assert_eq!(
             target.hints.as_deref(),
             Some(
@@ -239,9 +273,9 @@ mod tests {
         target.push("t1", &["1.0.0"]);
         target.push("t2", &["1.0.1"]);
         target.handled = "t1".to_owned();
-        assert_eq!(target.asks(), at(&["1.0.1"]));
+        assert_eq!(target.asks(), Some(at(&["1.0.1"])));
         target.push("t3", &["1.0.2"]);
-        assert_eq!(target.asks(), at(&["1.0.1", "1.0.2"]));
+        assert_eq!(target.asks(), Some(at(&["1.0.1", "1.0.2"])));
     }
 
     /// Somebody's own request asks for everything, before and after a push, until it is answered.
@@ -250,13 +284,44 @@ mod tests {
         let mut target = Target::default();
         target.push("t1", &["1.0.0"]);
         target.token = Some("now".to_owned());
-        assert_eq!(target.asks(), Asked::Everything);
+        assert_eq!(target.asks(), everything_and(&["1.0.0"]));
         target.push("t2", &["1.0.1"]);
-        assert_eq!(target.asks(), Asked::Everything);
+        assert_eq!(target.asks(), everything_and(&["1.0.0", "1.0.1"]));
         target.handled = "now".to_owned();
-        assert_eq!(target.asks(), at(&["1.0.1"]));
-        target.push("t3", &[]);
-        assert_eq!(target.asks(), Asked::Everything);
+        assert_eq!(target.asks(), Some(at(&["1.0.1"])));
+        target.ask("t3", &Ask::everything());
+        assert_eq!(target.asks(), everything_and(&["1.0.1"]));
+    }
+
+    /// A push that asks for everything besides, because a person does in the same moment, says what it claims all the same.
+    #[test]
+    fn everything_does_not_hide_what_is_claimed() {
+        let mut target = Target::default();
+        let both = everything_and(&["1.0.0"]);
+        target.ask("t1", both.as_ref().unwrap());
+        assert_eq!(target.asks(), both);
+        target.push("t2", &["1.0.1"]);
+        assert_eq!(target.asks(), everything_and(&["1.0.0", "1.0.1"]));
+        target.handled = "t1".to_owned();
+        assert_eq!(target.asks(), Some(at(&["1.0.1"])));
+    }
+
+    /// What was done for one that has no answer is not done again for the next, however long the chain has grown.
+    #[test]
+    fn what_was_done_is_not_asked_for_again() {
+        let mut target = Target::default();
+        target.push("t0", &["1.0.0"]);
+        target.push("t1", &["1.0.1"]);
+        assert_eq!(asked(target.seen(), Some("t1")), None);
+        target.push("t2", &["1.0.2"]);
+        assert_eq!(asked(target.seen(), Some("t1")), Some(at(&["1.0.2"])));
+        assert_eq!(asked(target.seen(), Some("of somebody")), target.asks());
+        for number in 3..STEPS + 5 {
+            let done = format!("t{}", number - 1);
+            target.push(&format!("t{number}"), &["1.0.3"]);
+            assert_eq!(asked(target.seen(), Some(&done)), Some(at(&["1.0.3"])));
+        }
+        assert!(target.asks().unwrap().everything);
     }
 
     #[test]
@@ -264,19 +329,19 @@ mod tests {
         let mut target = Target::default();
         target.push("t1", &["1.0.0"]);
         target.handled = "of somebody".to_owned();
-        assert_eq!(target.asks(), Asked::Everything);
+        assert_eq!(target.asks(), everything_and(&[]));
 
         let mut target = Target::default();
         for number in 0..STEPS + 5 {
             target.push(&format!("t{number}"), &["1.0.0"]);
         }
-        assert_eq!(target.asks(), Asked::Everything);
+        assert_eq!(target.asks(), everything_and(&["1.0.0"]));
         target.handled = "t4".to_owned();
-        assert_eq!(target.asks(), at(&["1.0.0"]));
+        assert_eq!(target.asks(), Some(at(&["1.0.0"])));
 
         for broken in ["", "{", "{}", r#"{"steps":[]}"#, r#"{"steps":[{"token":"x","at":[]}]}"#] {
             target.hints = Some(broken.to_owned());
-            assert_eq!(target.asks(), Asked::Everything, "{broken:?}");
+            assert_eq!(target.asks(), everything_and(&[]), "{broken:?}");
         }
     }
 
@@ -290,11 +355,11 @@ mod tests {
         };
         target.push("t1", &["1.0.0"]);
         target.token = Some("now".to_owned());
-        assert_eq!(target.asks(), at(&["1.0.0"]));
+        assert_eq!(target.asks(), Some(at(&["1.0.0"])));
         target.push("t2", &["1.0.1"]);
-        assert_eq!(target.asks(), at(&["1.0.0", "1.0.1"]));
+        assert_eq!(target.asks(), Some(at(&["1.0.0", "1.0.1"])));
         target.answer();
-        assert_eq!(target.asks(), Asked::Nothing);
+        assert_eq!(target.asks(), None);
 
         target.token = Some("now".to_owned());
         target.answer();
@@ -302,7 +367,7 @@ mod tests {
             target.push(&format!("u{number}"), &["1.0.0"]);
         }
         target.token = Some("now".to_owned());
-        assert_eq!(target.asks(), Asked::Everything);
+        assert_eq!(target.asks(), everything_and(&["1.0.0"]));
     }
 
     #[test]
@@ -310,9 +375,9 @@ mod tests {
         let mut target = Target::default();
         target.push("t1", &["1.0.0"]);
         target.token = None;
-        assert_eq!(target.asks(), at(&["1.0.0"]));
+        assert_eq!(target.asks(), Some(at(&["1.0.0"])));
         target.push("t2", &["1.0.1"]);
-        assert_eq!(target.asks(), at(&["1.0.0", "1.0.1"]));
+        assert_eq!(target.asks(), Some(at(&["1.0.0", "1.0.1"])));
     }
 
     #[test]
@@ -324,22 +389,22 @@ mod tests {
             let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
             target.push(&format!("t{push}"), &tags);
             assert!(target.hints.as_ref().unwrap().len() <= SIZE);
-            assert_ne!(target.asks(), Asked::Nothing);
+            assert_ne!(target.asks(), None);
         }
-        assert_eq!(target.asks(), Asked::Everything);
+        assert!(target.asks().unwrap().everything);
         target.answer();
         target.push("last", &["1.0.0"]);
-        assert_eq!(target.asks(), at(&["1.0.0"]));
+        assert_eq!(target.asks(), Some(at(&["1.0.0"])));
     }
 
     /// Whoever does not know what was there before may only ask for everything.
     #[test]
     fn too_many_hints_ask_for_everything_and_git_for_nothing_that_is_looked_at() {
-        let many: Vec<String> = (0..=HINTS).map(|number| format!("1.0.{number}")).collect();
+        let many: Vec<String> = (0..=HINTS).map(|number| format!("1.0.{number:02}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let mut target = Target::default();
         target.push("t1", &many);
-        assert_eq!(target.asks(), Asked::Everything);
+        assert_eq!(target.asks(), everything_and(&many[1..]));
         target.answer();
         let git = Pointer {
             hint: Hint {
@@ -349,8 +414,11 @@ mod tests {
             },
             event: "1m8b".to_owned(),
         };
-        target.hints = Some(hand_over(target.seen(), "t2", &[git]));
-        target.token = Some("t2".to_owned());
-        assert_eq!(target.asks(), Asked::At(Vec::new()));
+        let nothing_here = Ask {
+            everything: false,
+            at: vec![git],
+        };
+        target.ask("t2", &nothing_here);
+        assert_eq!(target.asks(), Some(Ask::default()));
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::handover::{Asked, Seen, asked};
+use super::handover::{Ask, Seen, asked};
 use super::{Extent, Occasion};
 
 /// What an object says of refreshes: those that were asked for, and those that were made.
@@ -40,8 +40,8 @@ pub struct Wanted {
     pub extent: Option<Extent>,
     /// The same, without what is asked for by annotation.
     pub by_spec: Option<Extent>,
-    /// What is asked for by annotation.
-    pub asked: Asked,
+    /// What is asked for by annotation, if anything.
+    pub asked: Option<Ask>,
     /// The token that a look answers, where one is asked for.
     pub token: Option<String>,
 }
@@ -57,14 +57,13 @@ impl Progress {
     }
 
     /// What is to be looked at apart from the interval, by one who has looked at everything that the spec of this generation
-    /// says; 0 is none.
-    pub fn wanted(&self, looked: i64) -> Wanted {
-        let asked = asked(self.seen());
-        let by_annotation = match &asked {
-            Asked::Nothing => None,
-            Asked::At(_) => Some(Extent::Hinted),
-            Asked::Everything => Some(Extent::Full(Occasion::Requested)),
-        };
+    /// says, 0 is none, and has done all that can be done for this token, and those before it.
+    pub fn wanted(&self, looked: i64, done: Option<&str>) -> Wanted {
+        let asked = asked(self.seen(), done);
+        let by_annotation = asked.as_ref().map(|ask| match ask.everything {
+            true => Extent::Full(Occasion::Requested),
+            false => Extent::Hinted,
+        });
         // One that is ahead of the spec was observed of something else, which was restored from elsewhere.
         let is_new = self.generation != self.observed_generation || self.discovered_at.is_none();
         // What failed counts as observed. Whoever comes next does not know what it was that failed.
@@ -163,7 +162,7 @@ mod tests {
                 Some("t2"),
             ),
         ] {
-            let wanted = progress.wanted(0);
+            let wanted = progress.wanted(0, None);
             assert_eq!((wanted.extent, wanted.token.as_deref()), (extent, token), "{case}");
         }
     }

@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::handover::Asked;
-use super::{Extent, Hint, Noticed, Occasion, Progress};
+use super::{Extent, Hint, Noticed, Occasion, Progress, Wanted};
 use crate::journal::{Attempt, Outcome, RetryPolicy, Setback, Work};
 
 /// What one process knows of a Warehouse beside what its object says. It is forgotten when the process ends; what is lost with
@@ -19,12 +18,16 @@ pub struct Pursuit {
     /// Whether others may have looked before, so that this process does not know all that they know until it has looked at
     /// everything itself.
     is_after_others: bool,
+    /// Whether everything was looked at, whatever came of it.
+    has_tried: bool,
     /// The latest spec of which everything was found; 0 is none.
     looked: i64,
     /// When everything was looked at last, and by how much of an interval the next look comes later.
     listed: Option<(Timestamp, f64)>,
     /// What was asked for when it was last answered. The object may not say so, yet or at all.
     concluded: Option<u64>,
+    /// The token for which all was done that could be, while the spec of this generation keeps it from being answered.
+    done: Option<(i64, String)>,
     unfinished: Option<Unfinished>,
 }
 
@@ -80,6 +83,13 @@ pub enum Conclusion {
     Unanswered,
 }
 
+impl Task {
+    /// The token for which nothing more can be done, by this spec.
+    fn done(&self) -> Option<(i64, String)> {
+        Some((self.generation, self.token.clone()?))
+    }
+}
+
 impl Pursuit {
     /// A pursuit that others may have been on before. Where it begins, everything is looked at, whatever is asked for.
     pub fn after_others() -> Self {
@@ -92,6 +102,11 @@ impl Pursuit {
     /// Whether others may still have seen what was not looked at here since.
     pub fn is_behind(&self, progress: &Progress) -> bool {
         self.is_after_others && (progress.generation > self.looked || self.is_of_another(progress))
+    }
+
+    /// Whether a look at everything has been tried since it is followed here.
+    pub fn has_tried(&self) -> bool {
+        self.has_tried
     }
 
     /// How much is to be looked at next, and when.
@@ -112,7 +127,7 @@ impl Pursuit {
             true => (extent.max(by_interval.0), due),
             false => (extent, due),
         };
-        let wanted = progress.wanted(self.looked);
+        let wanted = self.wanted(progress);
         let pursued = self.pursued(progress, wanted.token.as_deref());
         let urgent = match self.concluded == Some(progress.mark()) {
             true => wanted.by_spec,
@@ -133,7 +148,7 @@ impl Pursuit {
     /// Whether an event or somebody waits for the next look, whatever else it is made for: one that is long overdue, or new to whoever
     /// leads, is looked at as a whole.
     pub fn is_awaited(&self, progress: &Progress) -> bool {
-        let is_asked = progress.wanted(self.looked).asked != Asked::Nothing;
+        let is_asked = self.wanted(progress).asked.is_some();
         is_asked && (self.is_of_another(progress) || self.concluded != Some(progress.mark()))
     }
 
@@ -155,7 +170,7 @@ impl Pursuit {
             return None;
         }
         let is_awaited = extent.is_awaited() || self.is_awaited(progress);
-        let wanted = progress.wanted(self.looked);
+        let wanted = self.wanted(progress);
         if self.pursued(progress, wanted.token.as_deref()).is_none() {
             self.unfinished = None;
         }
@@ -170,14 +185,12 @@ impl Pursuit {
         });
         unfinished.extent = unfinished.extent.max(extent);
         let mut hints = BTreeMap::new();
-        if let Asked::At(at) = wanted.asked {
-            for pointer in at {
-                let heard = noticed.since(&pointer, now);
-                // What was looked for in vain is looked for again.
-                let since = heard.max(unfinished.since.get(&pointer.hint).copied().unwrap_or(heard));
-                let known = hints.entry(pointer.hint).or_insert(since);
-                *known = since.max(*known);
-            }
+        for pointer in wanted.asked.into_iter().flat_map(|ask| ask.at) {
+            let heard = noticed.since(&pointer, now);
+            // What was looked for in vain is looked for again.
+            let since = heard.max(unfinished.since.get(&pointer.hint).copied().unwrap_or(heard));
+            let known = hints.entry(pointer.hint).or_insert(since);
+            *known = since.max(*known);
         }
         Some(Task {
             extent,
@@ -200,6 +213,7 @@ impl Pursuit {
         if task.uid != self.uid {
             return Conclusion::Unanswered;
         }
+        self.has_tried |= matches!(task.extent, Extent::Full(_));
         if let (Extent::Full(_), Some(since)) = (task.extent, found.complete_since) {
             self.looked = self.looked.max(task.generation);
             self.listed = Some((since, jitter));
@@ -219,6 +233,7 @@ impl Pursuit {
                 ..
             } => {
                 self.concluded = Some(task.mark);
+                self.done = task.done();
                 return Conclusion::GivenUp(token, reason);
             }
             // Whoever asked is still without an answer.
@@ -229,7 +244,10 @@ impl Pursuit {
             Work::Dead {
                 setback: Setback::Hopeless(_),
                 ..
-            } => None,
+            } => {
+                self.done = task.done();
+                None
+            }
             again @ Work::Waiting { .. } => Some(again),
         };
         // Any look from now on will do: where many wait for the same, one looks.
@@ -239,6 +257,13 @@ impl Pursuit {
         unfinished.work = again;
         self.unfinished = Some(unfinished);
         Conclusion::Unanswered
+    }
+
+    /// What is wanted of one that knows what this one knows.
+    fn wanted(&self, progress: &Progress) -> Wanted {
+        let done = self.done.as_ref();
+        let done = done.filter(|(generation, _)| *generation == progress.generation);
+        progress.wanted(self.looked, done.map(|(_, token)| token.as_str()))
     }
 
     /// A pursuit of another object.

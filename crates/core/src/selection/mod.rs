@@ -11,10 +11,12 @@ pub mod path_pattern;
 mod platform;
 mod policy;
 mod semver;
+mod tag_cache;
 pub mod tag_filter;
 
 pub use platform::{NotAPlatform, Platform};
 pub use policy::{Choice, ImagePolicy, LeftOut, PolicyError, Reference, Selection};
+pub use tag_cache::{MustCacheByTag, NotATagCachePolicy, TagCachePolicy};
 
 #[cfg(test)]
 mod tests;

@@ -48,6 +48,7 @@ impl Working {
             registry: RegistryClient::new(config.registry.clone()).context("--registry-mirror")?,
             catalogs: Arc::new(Catalogs::default()),
             store: opened.store.clone(),
+            tag_cache: config.tag_cache,
         };
         let statuses = Arc::new(Statuses::new(opened.store.resources().await?));
         let led = lead(opened, config, &discovery, (&live, &metrics));

@@ -1,9 +1,24 @@
-//! Tells whoever gave a value by the environment which variable it was: clap names the flag alone, which they never typed.
+//! Says which variables of the environment count, and tells whoever gave a value by one which it was: clap names the flag alone,
+//! which they never typed.
 
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
+
+/// The same commands, to which a variable that is empty is not set: that is how a template leaves one out.
+pub(super) fn without_empty(command: Command) -> Command {
+    command.mut_subcommands(without_empty).mut_args(unless_empty)
+}
+
+/// The same flag, without its variable where that is empty.
+pub(super) fn unless_empty(arg: Arg) -> Arg {
+    let variable = arg.get_env().and_then(std::env::var_os);
+    match variable.is_some_and(|value| value.is_empty()) {
+        true => arg.env(None),
+        false => arg,
+    }
+}
 
 /// The same error, with a tip where the value that it refuses comes from a variable.
 pub(super) fn named(mut error: clap::Error, root: &Command, typed: &[OsString]) -> clap::Error {

@@ -151,9 +151,10 @@ fn others(called_as: CalledAs, found: Found, typed: Vec<OsString>) -> ExitCode {
 
 /// Every command there is.
 fn root_of(called_as: CalledAs) -> clap::Command {
+    let commands = environment::without_empty(Cli::command());
     let commands = match called_as {
-        CalledAs::Landfall => Cli::command(),
-        CalledAs::ImageUpdater | CalledAs::Kargo => at_home(Cli::command()),
+        CalledAs::Landfall => commands,
+        CalledAs::ImageUpdater | CalledAs::Kargo => at_home(commands),
     };
     let programs = Program::ALL.map(Program::command);
     commands

@@ -1,12 +1,14 @@
 //! What every command that runs a server can be told beside its own flags, and the start of one.
 
 use std::path::PathBuf;
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
 use clap::Args;
 use landfall_core::door::BaseUrl;
 use landfall_core::journal::{Backoff, Retention, RetryPolicy};
+use landfall_core::selection::TagCachePolicy;
 
 use super::UsageError;
 use super::journal::JournalArgs;
@@ -79,6 +81,9 @@ pub(super) struct ServerArgs {
     #[arg(long, env = "IMAGE_REGISTRY_RATE_LIMIT", default_value_t = 20, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..))]
     registry_rate_limit: u32,
+    /// What is made of cacheByTag in subscriptions: Allow, Forbid (nobody does it), Require (each has to) or Force (all do it).
+    #[arg(long, env = "CACHE_BY_TAG_POLICY", default_value = "Allow", value_name = "POLICY", value_parser = TagCachePolicy::from_str)]
+    cache_by_tag_policy: TagCachePolicy,
     /// How long a registry may take for one answer.
     #[arg(long, env = "LANDFALL_REGISTRY_TIMEOUT", default_value = "30s", value_name = "DURATION", value_parser = positive_duration)]
     registry_timeout: Duration,
@@ -177,6 +182,7 @@ impl ServerArgs {
             silence_factor: self.silence_factor,
             retries: self.retries(),
             registry: self.registry()?,
+            tag_cache: self.cache_by_tag_policy,
             system_namespace: Some(self.system_resources_namespace)
                 .filter(|name| !name.is_empty())
                 .unwrap_or_else(|| SYSTEM_NAMESPACE.to_owned()),

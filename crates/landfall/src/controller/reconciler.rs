@@ -5,7 +5,7 @@ mod lent;
 mod look;
 mod memory;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,24 +15,27 @@ use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use landfall_core::journal::RetryPolicy;
 use landfall_core::lease::Term;
-use landfall_core::refresh::{Extent, Noticed, Plan, Progress, Pursuit};
+use landfall_core::refresh::{Extent, Noticed, Occasion, Plan, Progress, Pursuit};
 use landfall_core::target::Target;
-use tokio::sync::{Notify, OwnedSemaphorePermit, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, interval_at, sleep};
 
 use self::lent::Lent;
-use self::memory::Memory;
-use super::warehouse::{self, Discovery};
+use self::memory::{Behind, Memory};
+use super::slots::{Places, Slots};
+use super::warehouse::Discovery;
 use crate::clock::{now, until};
 use crate::lease::Leadership;
 use crate::live::{Live, LiveWarehouse};
 use crate::metrics::Metrics;
-use crate::pipeline::Slots;
 use crate::resources::Known;
 use crate::resources::kubernetes::{ApiServer, Progresses};
 
 /// The plan is looked at this often even if nothing seems due: clocks jump, and a wake-up must not be all there is.
 const PATROL: Duration = Duration::from_secs(15);
+/// How much is to be looked at where the watch tells of a Warehouse before it is in force: nobody knows yet. It is begun in turn
+/// with those that nobody waits for, unless somebody does.
+const NOT_IN_FORCE: Extent = Extent::Full(Occasion::Interval);
 /// A look that ended in the middle is begun again after so long.
 const AFTER_A_BUG: SignedDuration = SignedDuration::from_secs(10);
 
@@ -66,15 +69,15 @@ pub struct Reconciler {
     least_interval: Duration,
     credentials: Lent,
     memory: Memory,
-    /// Where this term began after others, the time before which they may have seen what this process did not.
-    behind: Mutex<Option<Timestamp>>,
+    /// Of what, and before which time, others may have seen what this process did not.
+    behind: Mutex<(Behind, Timestamp)>,
     plan: Mutex<Plan>,
     /// Counts the plans: what was begun by an earlier one is no part of this one.
     service: AtomicU64,
     slots: Slots,
     pursuits: Mutex<HashMap<Target, Pursuit>>,
     noticed: Mutex<Noticed>,
-    replanned: Notify,
+    replanned: Arc<Notify>,
 }
 
 impl Reconciler {
@@ -93,9 +96,10 @@ impl Reconciler {
             shared_namespace,
             data_dir,
         } = parts;
+        let replanned = Arc::new(Notify::new());
         Arc::new(Self {
             memory: Memory::in_folder(&data_dir),
-            behind: Mutex::default(),
+            behind: Mutex::new((Behind::of_none(), Timestamp::MIN)),
             credentials: Lent::new(server.clone(), shared_namespace),
             live,
             discovery,
@@ -108,10 +112,10 @@ impl Reconciler {
             least_interval,
             plan: Mutex::default(),
             service: AtomicU64::default(),
-            slots: Slots::default(),
+            slots: Slots::new(replanned.clone()),
             pursuits: Mutex::default(),
             noticed: Mutex::default(),
-            replanned: Notify::new(),
+            replanned,
         })
     }
 
@@ -139,11 +143,17 @@ impl Reconciler {
     }
 
     async fn serve_for(self: &Arc<Self>, term: Term) {
-        let mut is_behind = !self.discovery.store.is_shared() && !self.memory.is_followed_by(term).await;
-        *self.behind() = is_behind.then(now);
-        if !is_behind {
-            self.memory.note(term).await;
+        let behind = match self.discovery.store.is_shared() {
+            true => Behind::of_none(),
+            false => self.memory.behind_in(term).await,
+        };
+        // What was noted of this term, once everything was looked at that can be.
+        let mut noted = None;
+        if let Behind::Of(lagging) = &behind {
+            self.memory.note(term, lagging).await;
+            noted = Some(lagging.clone());
         }
+        *self.behind() = (behind, now());
         // What an earlier term planned, another leader may have done since.
         let service = self.plan_anew();
         self.pursuits().clear();
@@ -169,9 +179,12 @@ impl Reconciler {
                 },
                 () = replanned => {}
                 () = sleep(pause) => {}
-                _ = patrol.tick(), if is_behind => if self.has_caught_up() {
-                    is_behind = false;
-                    self.memory.note(term).await;
+                _ = patrol.tick(), if noted.as_ref().is_none_or(|lagging| !lagging.is_empty()) => {
+                    let lagging = self.lagging();
+                    if let Some(lagging) = lagging.filter(|lagging| noted.as_ref() != Some(lagging)) {
+                        self.memory.note(term, &lagging).await;
+                        noted = Some(lagging);
+                    }
                 },
                 _ = leadership.changed() => {}
             }
@@ -186,19 +199,25 @@ impl Reconciler {
         self.service.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// Whether everything was looked at since others may have led.
-    fn has_caught_up(&self) -> bool {
+    /// What of all that others may have seen could not be looked at since; none while something was not tried yet.
+    fn lagging(&self) -> Option<BTreeSet<Target>> {
+        if self.live.load().known != Known::Everything {
+            return None;
+        }
         let pursuits = self.pursuits();
-        let caught_up = |target: &Target| {
-            let progress = self.progresses.of(target).filter(|progress| self.serves(progress));
-            let knows = |progress| {
-                pursuits
-                    .get(target)
-                    .is_some_and(|pursuit| !pursuit.is_behind(&progress))
+        let mut lagging = BTreeSet::new();
+        for target in self.progresses.targets() {
+            let Some(progress) = self.progresses.of(&target).filter(|progress| self.serves(progress)) else {
+                continue;
             };
-            progress.is_none_or(knows)
-        };
-        self.live.load().known == Known::Everything && self.progresses.targets().iter().all(caught_up)
+            match pursuits.get(&target) {
+                Some(pursuit) if !pursuit.is_behind(&progress) => {}
+                Some(pursuit) if pursuit.has_tried() => drop(lagging.insert(target)),
+                None if !self.behind().0.is_of(&target) => {}
+                Some(_) | None => return None,
+            }
+        }
+        Some(lagging)
     }
 
     /// How long after one look at a Warehouse the next is due by itself.
@@ -222,11 +241,10 @@ impl Reconciler {
                 let interval = self.interval(known);
                 let pursuits = self.pursuits();
                 let pursuit = pursuits.get(target).cloned();
-                let pursuit = pursuit.unwrap_or_else(|| self.new_pursuit());
+                let pursuit = pursuit.unwrap_or_else(|| self.new_pursuit(target));
                 pursuit.next(&progress, interval, &self.retries, now)
             }
-            // It is about to be in force.
-            None => (Extent::Hinted, now),
+            None => (NOT_IN_FORCE, now),
         };
         self.plan().wish(target, next.0, next.1);
     }
@@ -239,7 +257,7 @@ impl Reconciler {
         let pursuits = self.pursuits();
         match pursuits.get(target) {
             Some(pursuit) => pursuit.is_awaited(&progress),
-            None => self.new_pursuit().is_awaited(&progress),
+            None => self.new_pursuit(target).is_awaited(&progress),
         }
     }
 
@@ -247,41 +265,33 @@ impl Reconciler {
     fn begin(self: &Arc<Self>, term: Term, service: u64) -> Duration {
         let live = self.live.load();
         let now = now();
-        let mut slots = Vec::new();
+        let mut admitted = Vec::new();
         let mut plan = self.plan();
         let begun = plan.begin_admitted(now, |target, extent| {
             let known = live.warehouses.get(target);
-            let host = known.map(|known| warehouse::host(&known.warehouse));
-            let host = host.unwrap_or_default();
-            let slot = self.slots.take(host.clone(), extent.is_awaited());
+            let hosts = known.map(|known| &*known.hosts).unwrap_or_default();
+            let places = self.slots.take(hosts, extent.is_awaited());
             // What is overdue as well does not wait behind what is nothing else.
-            let slot = slot.or_else(|| {
+            let places = places.or_else(|| {
                 let is_awaited = !extent.is_awaited() && self.is_awaited(target);
-                is_awaited.then(|| self.slots.take(host, true)).flatten()
+                is_awaited.then(|| self.slots.take(hosts, true)).flatten()
             });
-            let admitted = slot.is_some();
-            slots.extend(slot);
-            admitted
+            let is_admitted = places.is_some();
+            admitted.extend(places);
+            is_admitted
         });
-        let next = plan.next_due().filter(|due| *due > now);
+        let next = plan.next_after(now);
         drop(plan);
-        for ((target, extent), slot) in begun.into_iter().zip(slots) {
-            tokio::spawn(self.clone().supervise(target, extent, slot, term, service));
+        for ((target, extent), places) in begun.into_iter().zip(admitted) {
+            tokio::spawn(self.clone().supervise(target, extent, places, term, service));
         }
         next.map_or(PATROL, |due| until(due).min(PATROL))
     }
 
     /// One look at one Warehouse, and the next that follows. Whatever happens in it, the Warehouse is free again.
-    async fn supervise(
-        self: Arc<Self>,
-        target: Target,
-        extent: Extent,
-        slot: OwnedSemaphorePermit,
-        term: Term,
-        service: u64,
-    ) {
+    async fn supervise(self: Arc<Self>, target: Target, extent: Extent, places: Places, term: Term, service: u64) {
         let (this, looked_at) = (self.clone(), target.clone());
-        let looked = tokio::spawn(async move { this.reconcile(&looked_at, term, slot).await }).await;
+        let looked = tokio::spawn(async move { this.reconcile(&looked_at, term, places).await }).await;
         let next = looked.unwrap_or_else(|panicked| {
             tracing::error!(%target, %panicked, "a look ended in the middle; this is a bug");
             Some((extent, now().checked_add(AFTER_A_BUG).unwrap_or(Timestamp::MAX)))
@@ -298,14 +308,14 @@ impl Reconciler {
         self.replanned.notify_one();
     }
 
-    fn new_pursuit(&self) -> Pursuit {
-        match *self.behind() {
-            Some(_) => Pursuit::after_others(),
-            None => Pursuit::default(),
+    fn new_pursuit(&self, target: &Target) -> Pursuit {
+        match self.behind().0.is_of(target) {
+            true => Pursuit::after_others(),
+            false => Pursuit::default(),
         }
     }
 
-    fn behind(&self) -> MutexGuard<'_, Option<Timestamp>> {
+    fn behind(&self) -> MutexGuard<'_, (Behind, Timestamp)> {
         self.behind.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

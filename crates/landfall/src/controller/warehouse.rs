@@ -1,5 +1,6 @@
 //! Refreshes a Warehouse: looks where events point, or at everything, and makes its status from what is there.
 
+mod hosts;
 mod image;
 mod outcome;
 
@@ -7,20 +8,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use landfall_core::discovery::{Discovered, ImageOutcome, Keeps, Undiscovered};
+use landfall_core::discovery::{Discovered, Keeps, Subject, Undiscovered};
 use landfall_core::journal::Setback;
 use landfall_core::matcher;
 use landfall_core::refresh::{Extent, Hint};
-use landfall_core::repository::ImageRepository;
-use landfall_core::resource::{Source, SubscriptionSpec, Warehouse};
+use landfall_core::resource::{ImageSubscription, Source, SubscriptionSpec};
+use landfall_core::selection::{Choice, TagCachePolicy};
 
 use super::credentials::Credentials;
+use super::slots::{Places, Slot};
 use crate::clock::now;
 use crate::discovery::Catalogs;
 use crate::live::LiveWarehouse;
 use crate::registry::{Priority, RegistryClient};
 use crate::store::Store;
-use image::ImageRefresh;
+pub use hosts::image_host;
+use image::{ImageRefresh, Requests};
 pub use outcome::{broken, failed, outcome, setbacks};
 
 /// What refreshes work with.
@@ -31,6 +34,7 @@ pub struct Discovery {
     pub registry: RegistryClient,
     pub catalogs: Arc<Catalogs>,
     pub store: Store,
+    pub tag_cache: TagCachePolicy,
 }
 
 /// What a refresh found.
@@ -69,75 +73,118 @@ pub enum HintOutcome {
 /// A hint with the time since which a look counts: what was seen before the event came says nothing about it.
 pub type Hints = BTreeMap<Hint, Timestamp>;
 
-/// Looks at a Warehouse's subscriptions, as much of them and as urgently. A subscription that fails does not keep the others from their results.
+/// How to look.
+pub struct Look {
+    /// How much to look at.
+    pub extent: Extent,
+    /// How urgently.
+    pub priority: Priority,
+    /// Where events point.
+    pub hints: Hints,
+}
+
+/// Looks at a Warehouse's subscriptions. A subscription that fails does not keep the others from their results. The slot that it
+/// gives back is of the host that it was done with last.
 pub async fn refresh(
     discovery: &Discovery,
     credentials: &Credentials,
     known: &LiveWarehouse,
-    (extent, priority): (Extent, Priority),
-    hints: &Hints,
-) -> Refreshed {
+    look: &Look,
+    places: Places,
+) -> (Refreshed, Option<Slot>) {
     let warehouse = &known.warehouse;
-    let project = warehouse.metadata.namespace.clone().unwrap_or_default();
+    let project = warehouse.metadata.namespace.as_deref().unwrap_or_default();
+    let began = now();
+    let images = warehouse.subscriptions.iter().zip(known.policies.iter()).enumerate();
+    let images = images.filter_map(|(index, (subscription, policy))| {
+        let (Source::Image(image), Some(Ok(policy))) = (&subscription.source, policy) else {
+            return None;
+        };
+        let refresh = ImageRefresh {
+            discovery,
+            credentials,
+            project,
+            image,
+            policy,
+            look,
+            interval: warehouse.interval.duration,
+            noted: known.noted,
+        };
+        Some((index, refresh))
+    });
+    let (mut looked, slot) = hosts::look(images.collect(), places).await;
     let mut refreshed = Refreshed {
         results: Vec::new(),
         undiscovered: Vec::new(),
         hints: BTreeMap::new(),
         choices: Vec::new(),
-        asked: now(),
+        asked: began,
         requests: 0,
         token_requests: 0,
-        complete_since: Some(now()),
+        complete_since: Some(began),
     };
     for (index, subscription) in warehouse.subscriptions.iter().enumerate() {
         let label = label(index, subscription);
-        let outcome = match (&subscription.source, known.policies.get(index)) {
-            (Source::Image(_), Some(Some(Err(problem)))) => Err(Setback::Hopeless(problem.to_string())),
-            (Source::Image(image), Some(Some(Ok(policy)))) => {
-                let interval = warehouse.interval.duration;
-                let noted = known.noted;
-                let refresh = ImageRefresh {
-                    noted,
-                    discovery,
-                    image,
-                    policy,
-                    extent,
-                    priority,
-                    hints,
-                    interval,
-                };
-                refresh.run(credentials, &project, subscription, &mut refreshed).await
+        let outcome = match (&subscription.source, known.policies.get(index), looked.remove(&index)) {
+            (Source::Image(image), _, Some((outcome, requests))) => {
+                refreshed.add(requests);
+                Ok((image, outcome))
             }
-            (other, _) => {
-                let reason = not_discovered(other);
-                refreshed.choices.push(format!("{label}: {reason}"));
-                let keeps = keeps(other);
-                refreshed.undiscovered.push(Undiscovered { label, reason, keeps });
-                continue;
+            (Source::Image(image), Some(Some(Err(problem))), None) => {
+                Ok((image, Err(Setback::Hopeless(problem.to_string()))))
             }
+            (other, ..) => Err(other),
         };
-        match &outcome {
-            Ok(image) => refreshed.choices.push(format!("{label}: {}", chosen(image))),
-            Err(setback) => refreshed.choices.push(format!("{label}: {}", setback.reason())),
+        match outcome {
+            Ok((image, outcome)) => refreshed.note(label, image, subscription, outcome),
+            Err(other) => refreshed.leave_out(label, other),
         }
-        refreshed.results.push(Discovered { label, outcome });
     }
-    refreshed
+    (refreshed, slot)
 }
 
-/// The registry host that a refresh mostly asks: the first image subscription's. Empty where there is none.
-pub fn host(warehouse: &Warehouse) -> String {
-    let images = warehouse
-        .subscriptions
-        .iter()
-        .filter_map(|subscription| match &subscription.source {
-            Source::Image(image) => ImageRepository::parse(&image.repo_url).ok(),
-            Source::Git(_) | Source::Chart(_) | Source::Generic { .. } | Source::Unreadable { .. } => None,
+impl Refreshed {
+    /// Adds what looking for one subscription took, and met.
+    fn add(&mut self, requests: Requests) {
+        self.hints.extend(requests.hints);
+        self.asked = self.asked.max(requests.asked.unwrap_or(self.asked));
+        self.requests += requests.requests;
+        self.token_requests += requests.token_requests;
+        self.complete_since = self.complete_since.min(requests.complete_since);
+    }
+
+    fn note(
+        &mut self,
+        label: String,
+        image: &ImageSubscription,
+        subscription: &SubscriptionSpec,
+        outcome: Result<Choice, Setback>,
+    ) {
+        self.choices.push(match &outcome {
+            Ok(choice) => format!("{label}: {}", chosen(choice)),
+            Err(setback) => format!("{label}: {}", setback.reason()),
         });
-    images
-        .map(|repository| repository.registry_host().to_owned())
-        .next()
-        .unwrap_or_default()
+        let subject = Subject {
+            repo_url: image.repo_url.clone(),
+            platform: image.platform.clone(),
+            subscription_name: subscription.name.clone().unwrap_or_default(),
+        };
+        self.results.push(Discovered {
+            label,
+            subject: Some(subject),
+            outcome,
+        });
+    }
+
+    fn leave_out(&mut self, label: String, source: &Source) {
+        let reason = not_discovered(source);
+        self.choices.push(format!("{label}: {reason}"));
+        self.undiscovered.push(Undiscovered {
+            label,
+            reason,
+            keeps: keeps(source),
+        });
+    }
 }
 
 fn label(index: usize, subscription: &SubscriptionSpec) -> String {
@@ -181,8 +228,7 @@ fn keeps(source: &Source) -> Keeps {
     }
 }
 
-fn chosen(image: &ImageOutcome) -> String {
-    let choice = &image.choice;
+fn chosen(choice: &Choice) -> String {
     let mut words = match choice.references.first() {
         Some(best) => format!("{} ({})", best.tag, short(best.digest.as_str())),
         None => "nothing".to_owned(),

@@ -4,16 +4,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use landfall_core::artifact::{Digest, Tag};
-use landfall_core::discovery::{
-    ChildImage, ConfigFacts, Facts, Manifest, Observation, Seen, Unusable, read_config, read_manifest,
-};
+use landfall_core::discovery::{ChildImage, ConfigFacts, Facts, Manifest, Seen, Unusable, read_config, read_manifest};
 use landfall_core::repository::ImageRepository;
 use tokio::sync::OnceCell;
 
 use super::catalogs::SharedCatalog;
 use crate::clock::now;
 use crate::registry::{RegistryError, RepositoryHandle};
-use crate::store::{Listing, Store, StoreError};
+use crate::store::{Listing, Sighting, Store, StoreError};
 
 /// A repository that can be asked, with what is known of it.
 pub struct Repository {
@@ -296,16 +294,18 @@ impl Repository {
             catalog.note(tag.clone(), digest.clone(), content.clone(), seen);
             content
         };
-        let found = Some((Observation { digest, seen }, content));
-        Ok(self
-            .store
-            .note_tag(self.name.as_str(), &self.access, tag, found)
-            .await?)
+        let found = Some((digest, content));
+        self.keep(tag, Sighting { seen, found }).await
     }
 
     async fn note_absent(&self, tag: &Tag, seen: Timestamp) -> Result<(), LookError> {
         self.catalog().lock().note_absent(tag, seen);
-        Ok(self.store.note_tag(self.name.as_str(), &self.access, tag, None).await?)
+        self.keep(tag, Sighting { seen, found: None }).await
+    }
+
+    async fn keep(&self, tag: &Tag, sighting: Sighting) -> Result<(), LookError> {
+        let kept = self.store.note_tag(self.name.as_str(), &self.access, tag, sighting);
+        Ok(kept.await?)
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use landfall_core::journal::{Outcome, Setback};
-use landfall_core::refresh::{Extent, Hint, Pointer};
+use landfall_core::refresh::{Ask, Extent, Hint, Pointer};
 use landfall_core::target::Target;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
@@ -103,7 +103,7 @@ impl Annotating {
 }
 
 impl UnderWay {
-    fn begin(pipeline: Arc<Pipeline>, begun: Begun) -> Self {
+    fn begin(pipeline: Arc<Pipeline>, begun: Begun<OwnedSemaphorePermit>) -> Self {
         let Begun {
             target,
             extent,
@@ -133,7 +133,7 @@ impl UnderWay {
 
     async fn ask(self, annotator: &Annotator) {
         if let Some(Ended { target, waiting, .. }) = &self.ended {
-            let annotated = annotator.refresh(target, &pointed_at(waiting)).await;
+            let annotated = annotator.refresh(target, &ask(waiting)).await;
             self.came(Came::Asked(annotated));
         }
     }
@@ -149,11 +149,8 @@ impl Drop for UnderWay {
     }
 }
 
-/// What all of the work points at; nothing where any of it asks for everything.
-fn pointed_at(waiting: &[WaitingWork]) -> Vec<Pointer> {
-    if waiting.iter().any(|waiting| waiting.hints.is_empty()) {
-        return Vec::new();
-    }
+/// What all of the work asks for: what it points at, and everything where any of it points nowhere.
+fn ask(waiting: &[WaitingWork]) -> Ask {
     let of_entry = |waiting: &WaitingWork| {
         // Whoever has it done again wants another look.
         let event = match waiting.work.next_attempt().map(|attempt| attempt.replay) {
@@ -166,12 +163,15 @@ fn pointed_at(waiting: &[WaitingWork]) -> Vec<Pointer> {
         };
         waiting.hints.iter().map(pointer).collect::<Vec<_>>()
     };
-    waiting.iter().flat_map(of_entry).collect()
+    Ask {
+        everything: waiting.iter().any(|waiting| waiting.hints.is_empty()),
+        at: waiting.iter().flat_map(of_entry).collect(),
+    }
 }
 
 impl Pipeline {
     /// Asks for refreshes of targets that begin together.
-    pub(super) async fn annotate(self: Arc<Self>, annotator: Annotator, begun: Vec<Begun>) {
+    pub(super) async fn annotate(self: Arc<Self>, annotator: Annotator, begun: Vec<Begun<OwnedSemaphorePermit>>) {
         let begun = begun.into_iter();
         let begun = begun.map(|begun| UnderWay::begin(self.clone(), begun)).collect();
         for refresh in self.with_work(self.claimed(begun).await).await {
@@ -359,4 +359,41 @@ fn put_off(target: &Target, problem: &str) -> (Extent, Timestamp) {
     let pause = SignedDuration::try_from_secs_f64(SHORTEST + (LONGEST - SHORTEST) * fastrand::f64());
     let due = now().checked_add(pause.unwrap_or_default()).unwrap_or(Timestamp::MAX);
     (Extent::Hinted, due)
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_core::artifact::Tag;
+    use landfall_core::journal::{EntryId, Work};
+    use landfall_core::repository::{ImageRepository, Repository};
+
+    use super::*;
+
+    /// Who asks for everything takes nothing from a push that waits for the same Warehouse: its claim tells a look that came too
+    /// early.
+    #[test]
+    fn everything_is_asked_for_beside_what_is_pointed_at() {
+        let hint = Hint {
+            repository: Repository::Image(ImageRepository::parse("ghcr.io/shop/api").unwrap()),
+            tag: Some(Tag::parse("1.0.0").unwrap()),
+            claimed: None,
+        };
+        let waiting = |hints: &[Hint]| WaitingWork {
+            entry: EntryId::from_i64(7),
+            work: Work::accepted(now()),
+            hints: hints.to_vec(),
+        };
+        let (push, person) = (waiting(std::slice::from_ref(&hint)), waiting(&[]));
+        let at = vec![Pointer {
+            hint,
+            event: push.entry.to_string(),
+        }];
+        for (waiting, everything, at) in [
+            (vec![push.clone()], false, at.clone()),
+            (vec![push, person.clone()], true, at),
+            (vec![person], true, vec![]),
+        ] {
+            assert_eq!(ask(&waiting), Ask { everything, at });
+        }
+    }
 }

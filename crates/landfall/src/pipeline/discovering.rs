@@ -6,26 +6,26 @@ use jiff::Timestamp;
 use landfall_core::journal::RetryPolicy;
 use landfall_core::refresh::{Extent, Occasion};
 use landfall_core::target::Target;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::sharing::{Turn, asked_again};
 use super::{Begun, Pipeline, Wishes, after_a_bug};
-use crate::controller::warehouse::{self, Discovery, Hints};
+use crate::controller::slots::Places;
+use crate::controller::warehouse::{self, Discovery, Hints, Look};
 use crate::live::LiveWarehouse;
 use crate::registry::Priority;
 use crate::store::WaitingWork;
 
 impl Pipeline {
     /// One refresh of one target, and what is wished for after it. Whatever happens in it, the target is free again.
-    pub(super) async fn supervise(self: Arc<Self>, discovery: Discovery, begun: Begun) {
+    pub(super) async fn supervise(self: Arc<Self>, discovery: Discovery, begun: Begun<Places>) {
         let Begun {
             target,
             extent,
-            place,
+            place: places,
             // Others may share the journal, and looking takes far longer than reading.
             fresh: _,
         } = begun;
-        let refresh = tokio::spawn(self.clone().refresh(discovery, target.clone(), extent, place));
+        let refresh = tokio::spawn(self.clone().refresh(discovery, target.clone(), extent, places));
         let next = refresh.await.unwrap_or_else(|panicked| {
             tracing::error!(%target, %panicked, "a refresh ended in the middle; this is a bug");
             after_a_bug(extent)
@@ -40,13 +40,7 @@ impl Pipeline {
     }
 
     /// From the work that waits for a target to its settlement; returns what is wished for next.
-    async fn refresh(
-        self: Arc<Self>,
-        discovery: Discovery,
-        target: Target,
-        extent: Extent,
-        _place: OwnedSemaphorePermit,
-    ) -> Wishes {
+    async fn refresh(self: Arc<Self>, discovery: Discovery, target: Target, extent: Extent, places: Places) -> Wishes {
         let Some(turn) = self.claim(&target).await else {
             return vec![(extent, asked_again())];
         };
@@ -69,7 +63,8 @@ impl Pipeline {
         if waiting.is_empty() && extent == Extent::Hinted {
             self.release(&target, turn).await;
         } else {
-            next.extend(self.discover(&discovery, &target, &known, extent, waiting, turn).await);
+            let work = (extent, waiting);
+            next.extend(self.discover(&discovery, (&target, &known), work, turn, places).await);
         }
         next
     }
@@ -87,21 +82,28 @@ impl Pipeline {
     async fn discover(
         &self,
         discovery: &Discovery,
-        target: &Target,
-        known: &LiveWarehouse,
-        extent: Extent,
-        waiting: Vec<WaitingWork>,
+        (target, known): (&Target, &LiveWarehouse),
+        (extent, waiting): (Extent, Vec<WaitingWork>),
         turn: Turn,
+        places: Places,
     ) -> Wishes {
         let extent = extent_of(&waiting, extent);
-        let how = (extent, Priority::of(extent.is_awaited() || !waiting.is_empty()));
-        let hints = hints(&waiting, turn.began, &self.rules.retries);
+        let look = Look {
+            extent,
+            priority: Priority::of(extent.is_awaited() || !waiting.is_empty()),
+            hints: hints(&waiting, turn.began, &self.rules.retries),
+        };
         let (discovery, credentials) = (discovery.clone(), self.live.load().credentials.clone());
         let looked_at = known.clone();
         // A task of its own, so that a bug in looking is one failed attempt and nothing more.
         let looked =
-            tokio::spawn(async move { warehouse::refresh(&discovery, &credentials, &looked_at, how, &hints).await });
-        self.settle(target, known, extent, waiting, turn, looked.await).await
+            tokio::spawn(async move { warehouse::refresh(&discovery, &credentials, &looked_at, &look, places).await });
+        // The last of its slots is held until it is settled.
+        let (looked, _slot) = match looked.await {
+            Ok((refreshed, slot)) => (Ok(refreshed), slot),
+            Err(panicked) => (Err(panicked), None),
+        };
+        self.settle(target, known, extent, waiting, turn, looked).await
     }
 }
 

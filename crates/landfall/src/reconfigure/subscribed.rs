@@ -1,6 +1,6 @@
 //! Derives from Warehouses and Promotions who subscribed to what, and which refreshes their changes call for.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -11,6 +11,7 @@ use landfall_core::resource::{Resource, Source, SubscriptionSpec, Warehouse};
 use landfall_core::selection::ImagePolicy;
 
 use super::{Changes, Reconfigurer, Records, Subscribed, target_of};
+use crate::controller::warehouse::image_host;
 use crate::live::{Live, LiveWarehouse, Policies};
 use crate::resources::{Loaded, Snapshot};
 
@@ -25,7 +26,8 @@ impl Reconfigurer {
     ) -> Subscribed {
         let recredentialed = self.recredentialed(snapshot);
         let mut index = IndexBuilder::sharing(self.patterns().clone());
-        let (mut live, nothing) = (HashMap::new(), Arc::<Policies>::default());
+        let mut live = HashMap::new();
+        let (nothing, nowhere) = (Arc::<Policies>::default(), Arc::<[String]>::default());
         let before = &in_force.warehouses;
         for loaded in snapshot.resources.values() {
             if let Resource::Promotion(promotion) = &loaded.resource {
@@ -48,10 +50,10 @@ impl Reconfigurer {
             };
             let target = index.describe(&target, &warehouse.metadata.labels);
             index.add(&target, &warehouse.subscriptions);
-            let policies = match self.discovers {
-                true => Arc::new(policies(warehouse, index.patterns())),
+            let (policies, hosts) = match self.discovers {
+                true => (Arc::new(policies(warehouse, index.patterns())), hosts(warehouse)),
                 // Whoever discovers for it selects.
-                false => nothing.clone(),
+                false => (nothing.clone(), nowhere.clone()),
             };
             let known = before.get(&target);
             let noted = known
@@ -65,6 +67,7 @@ impl Reconfigurer {
             let current = LiveWarehouse {
                 warehouse: warehouse.clone(),
                 policies,
+                hosts,
                 generation,
                 noted,
                 recredentialed,
@@ -86,6 +89,16 @@ fn warehouses(snapshot: &Snapshot) -> impl Iterator<Item = (&Arc<Loaded>, &Arc<W
         | Resource::Secret(_)
         | Resource::ConfigMap(_) => None,
     })
+}
+
+/// The hosts of a Warehouse's image subscriptions.
+fn hosts(warehouse: &Warehouse) -> Arc<[String]> {
+    let host = |subscription: &SubscriptionSpec| match &subscription.source {
+        Source::Image(image) => image_host(image),
+        Source::Git(_) | Source::Chart(_) | Source::Generic { .. } | Source::Unreadable { .. } => None,
+    };
+    let hosts: BTreeSet<String> = warehouse.subscriptions.iter().filter_map(host).collect();
+    hosts.into_iter().collect()
 }
 
 fn policies(warehouse: &Warehouse, patterns: &mut Patterns) -> Policies {

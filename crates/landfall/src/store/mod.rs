@@ -14,7 +14,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use landfall_core::artifact::{Digest, Tag};
-use landfall_core::discovery::{Catalog, Observation, Seen};
+use landfall_core::discovery::{Catalog, Seen};
 use landfall_core::journal::{EntryId, Retention};
 use landfall_core::resource::ResourceKey;
 use landfall_core::silence::Rhythm;
@@ -24,7 +24,7 @@ pub use landfall_core::journal::Acceptance;
 pub use postgres::DatabaseUrl;
 pub use values::{
     AttemptRecord, Entry, EntryFilter, Found, Listing, Matched, NewEntry, NewReport, Queue, Recorded, Replay,
-    ResourceRecord, ResourceWrite, Settlement, Unmatched, WaitingWork, WholeEntry, WorkRecord,
+    ResourceRecord, ResourceWrite, Settlement, Sighting, Unmatched, WaitingWork, WholeEntry, WorkRecord,
 };
 
 /// The store could not do what was asked. It may be able to in a moment. Nothing that was written is relied on, though it may
@@ -337,9 +337,9 @@ impl Store {
         repository: &str,
         access: &str,
         tag: &Tag,
-        found: Option<(Observation, Arc<Seen>)>,
+        sighting: Sighting,
     ) -> Result<(), StoreError> {
-        ask!(self, note_tag(repository, access, tag, found))
+        ask!(self, note_tag(repository, access, tag, sighting))
     }
 
     /// Notes what a digest holds, for one that no tag points at itself: the image of one platform.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_core::artifact::{Digest, Tag};
-use landfall_core::discovery::{Observation, Seen, Unusable};
+use landfall_core::discovery::{Seen, Unusable};
 use landfall_core::event::{ArtifactKind, ArtifactPushed, Event};
 use landfall_core::journal::{DedupeKey, EntryId, Outcome, Retention, RetryPolicy, Setback, Work};
 use landfall_core::matcher::Explanation;
@@ -434,34 +434,34 @@ async fn a_catalog_comes_back_as_it_was_seen() {
             .note_listing("example/app", "anonymous", listing(&[&one, &two], &[], 1))
             .await
             .unwrap();
-        let found = (
-            Observation { digest, seen: at(2) },
-            Arc::new(Seen::Unusable(Unusable("no image".to_owned()))),
-        );
+        let found = (digest, Arc::new(Seen::Unusable(Unusable("no image".to_owned()))));
+        let sighting = |second, found| Sighting {
+            seen: at(second),
+            found,
+        };
         store
-            .note_tag("example/app", "anonymous", &one, Some(found.clone()))
+            .note_tag("example/app", "anonymous", &one, sighting(2, Some(found.clone())))
             .await
             .unwrap();
         let catalog = store.catalog("example/app", "anonymous").await.unwrap();
         assert_eq!((catalog.listed, catalog.tags.len()), (Some(at(1)), 2));
-        assert_eq!(catalog.seen(&one), Some((&found.0.digest, &*found.1)));
+        assert_eq!(catalog.seen(&one), Some((&found.0, &*found.1)));
         assert_eq!(catalog.seen(&two), None);
         // A tag points at it still, of which whoever listed does not know.
         store
-            .note_listing(
-                "example/app",
-                "anonymous",
-                listing(&[&one, &two], &[&found.0.digest], 3),
-            )
+            .note_listing("example/app", "anonymous", listing(&[&one, &two], &[&found.0], 3))
             .await
             .unwrap();
         let catalog = store.catalog("example/app", "anonymous").await.unwrap();
-        assert_eq!(catalog.seen(&one), Some((&found.0.digest, &*found.1)));
+        assert_eq!(catalog.seen(&one), Some((&found.0, &*found.1)));
         store
-            .note_listing("example/app", "anonymous", listing(&[&two], &[&found.0.digest], 4))
+            .note_listing("example/app", "anonymous", listing(&[&two], &[&found.0], 4))
             .await
             .unwrap();
-        store.note_tag("example/app", "anonymous", &two, None).await.unwrap();
+        store
+            .note_tag("example/app", "anonymous", &two, sighting(4, None))
+            .await
+            .unwrap();
         let catalog = store.catalog("example/app", "anonymous").await.unwrap();
         assert!(catalog.tags.is_empty() && catalog.contents.is_empty(), "{catalog:?}");
         assert!(

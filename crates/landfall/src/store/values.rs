@@ -1,7 +1,10 @@
 //! The values that are kept, and what is asked of them: the same wherever the store is.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use landfall_core::artifact::{Digest, Tag};
+use landfall_core::discovery::Seen;
 use landfall_core::event::Event;
 use landfall_core::journal::{Attempt, Content, DedupeKey, EntryId, Verdict, Work};
 use landfall_core::matcher::Explanation;
@@ -188,6 +191,15 @@ pub enum Replay {
     Matching,
     /// Nothing: nothing follows from it.
     Nothing,
+}
+
+/// What a look at a tag found.
+#[derive(Clone, Debug)]
+pub struct Sighting {
+    /// When the look began.
+    pub seen: Timestamp,
+    /// Where the tag points, and what that holds; absent where there is no such tag.
+    pub found: Option<(Digest, Arc<Seen>)>,
 }
 
 /// What a complete listing of a repository has left.

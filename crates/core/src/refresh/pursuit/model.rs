@@ -3,8 +3,8 @@
 //! a spec asked for, has answered the last token, and rests. It must not know Kubernetes.
 //!
 //! A schedule is a seed: watches are late, writers see what is no more, answers to them are lost, people ask by tokens of their
-//! own and by one that they used before, looks fail, leaders change, processes end at any point, specs change, the Warehouse is
-//! made again under its name. That it bites was tried out; each of these changes fails within the default number of schedules:
+//! own and by one that they used before, looks fail, leaders change, processes end at any point, specs change, some to one of
+//! which a part can never work, the Warehouse is made again under its name. That it bites was tried out; each of these changes fails within the default number of schedules:
 //!
 //! | What is broken | What fails |
 //! |---|---|
@@ -21,7 +21,7 @@
 
 use std::collections::HashMap;
 
-use super::super::{HINTS_ANNOTATION, Pointer, hand_over};
+use super::super::{Ask, HINTS_ANNOTATION, Pointer, hand_over};
 use super::*;
 use crate::artifact::Tag;
 use crate::repository::{ImageRepository, Repository};
@@ -211,7 +211,11 @@ impl World {
         }
         let seen = process.view.seen();
         if (seen.token, seen.hints) == (object.token.as_deref(), object.hints.as_deref()) {
-            object.hints = Some(hand_over(seen, &token, &process.waiting));
+            let ask = Ask {
+                everything: false,
+                at: process.waiting.clone(),
+            };
+            object.hints = Some(hand_over(seen, &token, &ask));
             object.token = Some(token.clone());
             process.view.token = Some(token);
             process.view.hints.clone_from(&object.hints);
@@ -241,6 +245,7 @@ impl World {
         };
         let fails = !self.calm && self.chance.one_in(3);
         let is_full = matches!(task.extent, Extent::Full(_));
+        let works = is_workable(task.generation);
         let found = match fails {
             true => Found {
                 outcome: Outcome::Setback(Setback::Failed("503".to_owned())),
@@ -261,7 +266,10 @@ impl World {
                     process.is_behind &= spec != Some(task.generation);
                 }
                 Found {
-                    outcome: Outcome::Effected,
+                    outcome: match works {
+                        true => Outcome::Effected,
+                        false => Outcome::Setback(Setback::Hopeless("bad regex".to_owned())),
+                    },
                     complete_since: Some(began).filter(|_| is_full),
                     unseen: Vec::new(),
                 }
@@ -282,7 +290,7 @@ impl World {
         }
         object.observed_generation = task.generation;
         object.is_unfinished = fails;
-        if is_full && !fails {
+        if is_full && !fails && works {
             object.discovered_at = Some(now);
         }
         if let Conclusion::Answered(Some(token)) = conclusion {
@@ -326,6 +334,9 @@ impl World {
     /// Nothing more happens, and nothing fails.
     fn rest(&mut self) -> Result<(), String> {
         self.calm = true;
+        if !is_workable(self.object().generation) {
+            self.change();
+        }
         for _ in 0..3 {
             for place in 0..2 {
                 self.tell(place);
@@ -371,6 +382,11 @@ impl World {
             false => Err(format!("unanswered: {object:?}")),
         }
     }
+}
+
+/// Whether all of a spec can work.
+fn is_workable(generation: i64) -> bool {
+    generation % 3 != 0
 }
 
 /// Lives through one schedule; returns how much was handed over as hints.

@@ -1,5 +1,5 @@
 use super::super::Pointer;
-use super::super::handover::hand_over;
+use super::super::handover::{Ask, hand_over};
 use super::*;
 use crate::artifact::Tag;
 use crate::repository::{ImageRepository, Repository};
@@ -49,8 +49,11 @@ impl Story {
             hint: hint(tag),
             event: token.to_owned(),
         };
-        let at: Vec<Pointer> = tags.iter().map(pointer).collect();
-        self.progress.hints = Some(hand_over(self.progress.seen(), token, &at));
+        let ask = Ask {
+            everything: false,
+            at: tags.iter().map(pointer).collect(),
+        };
+        self.progress.hints = Some(hand_over(self.progress.seen(), token, &ask));
         self.progress.token = Some(token.to_owned());
     }
 
@@ -180,6 +183,44 @@ fn what_cannot_work_waits_for_the_interval_or_for_a_change() {
     assert_eq!(story.next(151), (BY_INTERVAL, at(400)));
     story.progress.generation = 2;
     assert_eq!(story.next(151).1, at(151));
+}
+
+/// One subscription that can never work keeps every push from being answered. Each is looked at where it points, all the same,
+/// and nothing is looked at again because nobody answers.
+#[test]
+fn a_push_costs_one_look_where_nothing_can_be_answered() {
+    let mut story = Story::settled();
+    let hopeless = || Outcome::Setback(Setback::Hopeless("bad regex".to_owned()));
+    for number in 0..100 {
+        story.push(&format!("t{number}"), &["1.0.0"]);
+        let task = story.begin(150 + number).unwrap();
+        assert_eq!(
+            (task.extent, task.hints),
+            (Extent::Hinted, hints(&["1.0.0"], 150 + number))
+        );
+        assert_eq!(story.look(150 + number, hopeless()), Conclusion::Unanswered);
+    }
+    assert_eq!(story.progress.handled, "");
+    assert!(!story.pursuit.is_awaited(&story.progress));
+    // By another spec it may work, and then all that was asked for is answered.
+    story.progress.generation = 2;
+    assert_eq!(story.begin(300).unwrap().extent, Extent::Full(Occasion::Requested));
+    assert_eq!(story.look(300, Outcome::Effected), answered("t99"));
+}
+
+/// A person who asks while a push waits for its tag to move has everything looked at, and the push its tag.
+#[test]
+fn what_a_push_points_at_is_looked_for_also_where_everything_is() {
+    let mut story = Story::settled();
+    story.push("t1", &["1.0.0"]);
+    story.progress.token = Some("now".to_owned());
+    let task = story.begin(150).unwrap();
+    assert_eq!(
+        (task.extent, task.hints),
+        (Extent::Full(Occasion::Requested), hints(&["1.0.0"], 150))
+    );
+    let missing = Outcome::Setback(Setback::NotVisible("not moved yet".to_owned()));
+    assert_eq!(story.look(150, missing), Conclusion::Unanswered);
 }
 
 #[test]

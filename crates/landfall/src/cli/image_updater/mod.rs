@@ -16,7 +16,7 @@ use clap::{Arg, ArgMatches, Args as _, Command, FromArgMatches as _};
 pub(super) use self::flags::DATA_DIR;
 use self::flags::Flags;
 use self::surroundings::Surroundings;
-use super::{UsageError, pflag, secrets, server};
+use super::{UsageError, environment, pflag, secrets, server};
 use crate::config::Config;
 
 /// Image Updater's commands that run a server.
@@ -76,7 +76,13 @@ impl Program {
                 )
                 .mut_arg("webhook_port", |port| port.default_value("8080")),
         };
+        // What an empty variable of the peer's means, is its own matter.
+        let ours = |arg: Arg| match surroundings::is_lenient(&arg) {
+            true => arg,
+            false => environment::unless_empty(arg),
+        };
         postponed::add(command, self)
+            .mut_args(ours)
             .after_long_help(format!(
                 "{}\n\n{}\n\n{}",
                 self.examples(),

@@ -10,19 +10,19 @@ use landfall_core::lease::Term;
 use landfall_core::refresh::{Conclusion, Extent, Found, Task};
 use landfall_core::resource::status::{ConditionStatus, WarehouseStatus};
 use landfall_core::target::Target;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
-use super::Reconciler;
+use super::{NOT_IN_FORCE, Reconciler};
 use crate::clock::now;
-use crate::controller::warehouse::{self, HintOutcome, Refreshed, broken, failed, outcome, setbacks};
+use crate::controller::slots::{Places, Slot};
+use crate::controller::warehouse::{self, HintOutcome, Look, Refreshed, broken, failed, outcome, setbacks};
 use crate::live::LiveWarehouse;
 use crate::registry::Priority;
 use crate::resources::kubernetes::{Failure, Happening, Observed};
 use crate::statuses::key_of;
 
 /// A Warehouse that the watch tells of before it is in force is asked for again after so long.
-const NOT_IN_FORCE: SignedDuration = SignedDuration::from_millis(50);
+const A_MOMENT: SignedDuration = SignedDuration::from_millis(50);
 /// How often others may come between a status that is read and the one that is written, before there is a pause.
 const CONFLICTS: usize = 5;
 /// When it is tried again after the API server could not be reached, spread by half, and after it refused.
@@ -40,12 +40,7 @@ enum Written {
 
 impl Reconciler {
     /// Looks at a Warehouse if that is due, and returns when to do so again.
-    pub(super) async fn reconcile(
-        &self,
-        target: &Target,
-        term: Term,
-        slot: OwnedSemaphorePermit,
-    ) -> Option<(Extent, Timestamp)> {
+    pub(super) async fn reconcile(&self, target: &Target, term: Term, places: Places) -> Option<(Extent, Timestamp)> {
         let served = self.progresses.of(target).filter(|progress| self.serves(progress));
         let Some(progress) = served else {
             self.pursuits().remove(target);
@@ -54,36 +49,46 @@ impl Reconciler {
         let began = now();
         let known = self.live.load().warehouses.get(target).cloned();
         let known = known.filter(|known| known.is_current(&progress));
+        // One that has come into force since this began takes the slots of its hosts.
+        if known.as_ref().is_some_and(|known| !places.are_at(&known.hosts)) {
+            return Some((NOT_IN_FORCE, began));
+        }
         let Some(known) = known else {
-            return Some((
-                Extent::Hinted,
-                began.checked_add(NOT_IN_FORCE).unwrap_or(Timestamp::MAX),
-            ));
+            return Some((NOT_IN_FORCE, began.checked_add(A_MOMENT).unwrap_or(Timestamp::MAX)));
         };
         let interval = self.interval(&known);
         let task = {
             let mut pursuits = self.pursuits();
             let mut noticed = self.noticed.lock().unwrap_or_else(PoisonError::into_inner);
-            let pursuit = pursuits.entry(target.clone()).or_insert_with(|| self.new_pursuit());
+            let pursuit = pursuits
+                .entry(target.clone())
+                .or_insert_with(|| self.new_pursuit(target));
             match pursuit.begin(&progress, interval, &self.retries, &mut noticed, began) {
                 Some(task) => task,
                 None => return Some(pursuit.next(&progress, interval, &self.retries, began)),
             }
         };
-        let refreshed = match self.credentials.to(target.project()).await {
+        let (refreshed, slot) = match self.credentials.to(target.project()).await {
             Ok(credentials) => {
                 let (mut discovery, looked_at) = (self.discovery.clone(), known.clone());
-                if let Some(behind) = *self.behind() {
-                    discovery.listed_since = behind;
+                {
+                    let behind = self.behind();
+                    if behind.0.is_of(target) {
+                        discovery.listed_since = behind.1;
+                    }
                 }
-                let (how, hints) = ((task.extent, Priority::of(task.is_awaited)), task.hints.clone());
+                let look = Look {
+                    extent: task.extent,
+                    priority: Priority::of(task.is_awaited),
+                    hints: task.hints.clone(),
+                };
                 // A task of its own, so that a bug in looking is one failed attempt and nothing more.
                 let looking =
-                    async move { warehouse::refresh(&discovery, &credentials, &looked_at, how, &hints).await };
+                    async move { warehouse::refresh(&discovery, &credentials, &looked_at, &look, places).await };
                 let looked = tokio::spawn(looking);
                 looked.await.unwrap_or_else(|panicked| {
                     tracing::error!(%target, %panicked, "a refresh ended in the middle; this is a bug");
-                    broken(&known, began, &panicked)
+                    (broken(&known, began, &panicked), None)
                 })
             }
             // While nobody can be asked, nothing has been attempted.
@@ -96,7 +101,7 @@ impl Reconciler {
                     "the Secrets with credentials for namespace {} cannot be read: {failure}",
                     target.project()
                 );
-                failed(&known, began, reason)
+                (failed(&known, began, reason), None)
             }
         };
         let written = self.conclude(target, &known, &task, &refreshed, term, slot).await;
@@ -107,7 +112,9 @@ impl Reconciler {
         }
         let progress = self.progresses.of(target)?;
         let mut pursuits = self.pursuits();
-        let pursuit = pursuits.entry(target.clone()).or_insert_with(|| self.new_pursuit());
+        let pursuit = pursuits
+            .entry(target.clone())
+            .or_insert_with(|| self.new_pursuit(target));
         Some(pursuit.next(&progress, interval, &self.retries, now()))
     }
 
@@ -118,12 +125,14 @@ impl Reconciler {
         task: &Task,
         refreshed: &Refreshed,
         term: Term,
-        slot: OwnedSemaphorePermit,
+        slot: Option<Slot>,
     ) -> Written {
         let ended = now();
         let conclusion = {
             let mut pursuits = self.pursuits();
-            let pursuit = pursuits.entry(target.clone()).or_insert_with(|| self.new_pursuit());
+            let pursuit = pursuits
+                .entry(target.clone())
+                .or_insert_with(|| self.new_pursuit(target));
             pursuit.end(task, found(task, refreshed), ended, fastrand::f64(), &self.retries)
         };
         let problems: Vec<String> = setbacks(refreshed).map(|setback| setback.reason().to_owned()).collect();
@@ -169,9 +178,9 @@ impl Reconciler {
         status: impl Fn(&WarehouseStatus) -> WarehouseStatus,
         lost: Option<String>,
         term: Term,
-        slot: OwnedSemaphorePermit,
+        mut slot: Option<Slot>,
     ) -> Written {
-        let (mut said, mut slot) = (false, Some(slot));
+        let mut said = false;
         while self.leads(term) {
             let pause = match self.try_write(target, known, &status, lost.as_deref(), term).await {
                 Ok(written) => return written,
@@ -184,9 +193,7 @@ impl Reconciler {
                     LATER
                 }
             };
-            if slot.take().is_some() {
-                self.replanned.notify_one();
-            }
+            drop(slot.take());
             sleep(pause).await;
         }
         Written::Deposed

@@ -1,23 +1,24 @@
 //! Refreshes one image subscription: follows hints, lists where that is due, and looks until there is a choice.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_core::artifact::Tag;
-use landfall_core::discovery::ImageOutcome;
 use landfall_core::journal::Setback;
 use landfall_core::refresh::{Extent, Hint, Occasion};
 use landfall_core::repository::{ImageRepository, Repository as RepositoryName};
-use landfall_core::resource::{ImageSubscription, SubscriptionSpec};
-use landfall_core::selection::{ImagePolicy, Selection};
+use landfall_core::resource::ImageSubscription;
+use landfall_core::selection::{Choice, ImagePolicy, Selection};
 use tokio::task::{JoinError, JoinSet};
 
-use super::{Discovery, HintOutcome, Hints, Refreshed};
+use super::hosts::Looked as Outcome;
+use super::{Discovery, HintOutcome, Look};
 use crate::clock::now;
 use crate::controller::credentials::Credentials;
 use crate::discovery::{LookError, Looked, Repository};
-use crate::registry::{Priority, RepositoryAddress, TlsVerification};
+use crate::registry::{RepositoryAddress, TlsVerification};
 
 /// At most this many tags of one repository are looked at side by side; the host's budget bounds them further.
 const LOOKS: usize = 16;
@@ -27,57 +28,62 @@ const ROLLING: usize = 50;
 /// One refresh of one image subscription.
 pub(super) struct ImageRefresh<'a> {
     pub(super) discovery: &'a Discovery,
+    pub(super) credentials: &'a Credentials,
+    pub(super) project: &'a str,
     pub(super) image: &'a ImageSubscription,
     pub(super) policy: &'a ImagePolicy,
-    pub(super) extent: Extent,
-    pub(super) priority: Priority,
-    pub(super) hints: &'a Hints,
+    pub(super) look: &'a Look,
     pub(super) interval: Duration,
     pub(super) noted: Timestamp,
 }
 
+/// What looking took, and what it met.
+pub(super) struct Requests {
+    /// What each hint turned out to be.
+    pub(super) hints: BTreeMap<Hint, HintOutcome>,
+    /// When the registry had been asked; absent where it was not.
+    pub(super) asked: Option<Timestamp>,
+    pub(super) requests: u32,
+    pub(super) token_requests: u32,
+    /// When the listing that this rests on began, or the look itself.
+    pub(super) complete_since: Option<Timestamp>,
+}
+
 impl ImageRefresh<'_> {
-    pub(super) async fn run(
-        &self,
-        credentials: &Credentials,
-        project: &str,
-        subscription: &SubscriptionSpec,
-        refreshed: &mut Refreshed,
-    ) -> Result<ImageOutcome, Setback> {
-        let failed = |error: LookError| Setback::Failed(error.to_string());
-        let policy = self.policy;
-        let name = ImageRepository::parse(&self.image.repo_url)
-            .map_err(|error| Setback::Hopeless(format!("repoURL: {error}")))?;
-        let repository = self.open(credentials, project, name).await.map_err(failed)?;
-        let looked = self.look(&repository, refreshed).await;
-        let asked = repository.registry.requests();
-        refreshed.requests += asked.registry;
-        refreshed.token_requests += asked.token;
-        refreshed.asked = now();
-        looked.map_err(failed)?;
-        let choice = match policy.select(&repository.catalog().lock()) {
-            Selection::Chosen(choice) => choice,
-            Selection::Needs(_) => {
-                return Err(Setback::Failed(
-                    "the registry changes faster than it can be looked at".to_owned(),
-                ));
-            }
+    pub(super) async fn run(&self) -> Outcome {
+        let mut requests = Requests {
+            hints: BTreeMap::new(),
+            asked: None,
+            requests: 0,
+            token_requests: 0,
+            complete_since: Some(now()),
         };
-        Ok(ImageOutcome {
-            repo_url: self.image.repo_url.clone(),
-            platform: self.image.platform.clone(),
-            subscription_name: subscription.name.clone().unwrap_or_default(),
-            choice,
-        })
+        let outcome = self.choose(&mut requests).await;
+        (outcome, requests)
     }
 
-    async fn open(
-        &self,
-        credentials: &Credentials,
-        project: &str,
-        name: ImageRepository,
-    ) -> Result<Arc<Repository>, LookError> {
-        let granted = credentials.granted(project, &name, &self.image.repo_url);
+    async fn choose(&self, requests: &mut Requests) -> Result<Choice, Setback> {
+        let failed = |error: LookError| Setback::Failed(error.to_string());
+        let name = ImageRepository::parse(&self.image.repo_url)
+            .map_err(|error| Setback::Hopeless(format!("repoURL: {error}")))?;
+        let caches_by_tag = self.discovery.tag_cache.applied(self.image.cache_by_tag);
+        let caches_by_tag = caches_by_tag.map_err(|error| Setback::Hopeless(error.to_string()))?;
+        let repository = self.open(name).await.map_err(failed)?;
+        let looked = self.look(&repository, caches_by_tag, requests).await;
+        let asked = repository.registry.requests();
+        (requests.requests, requests.token_requests) = (asked.registry, asked.token);
+        requests.asked = Some(now());
+        looked.map_err(failed)?;
+        match self.policy.select(&repository.catalog().lock()) {
+            Selection::Chosen(choice) => Ok(choice),
+            Selection::Needs(_) => Err(Setback::Failed(
+                "the registry changes faster than it can be looked at".to_owned(),
+            )),
+        }
+    }
+
+    async fn open(&self, name: ImageRepository) -> Result<Arc<Repository>, LookError> {
+        let granted = self.credentials.granted(self.project, &name, &self.image.repo_url);
         let (tls, access) = match self.image.insecure_skip_tls_verify {
             true => (TlsVerification::Skip, format!("{} unverified", granted.name)),
             false => (TlsVerification::Verify, granted.name),
@@ -94,7 +100,7 @@ impl ImageRefresh<'_> {
         let registry = self
             .discovery
             .registry
-            .repository(address, granted.access, tls, self.priority)?;
+            .repository(address, granted.access, tls, self.look.priority)?;
         Ok(Arc::new(Repository {
             name,
             access,
@@ -104,22 +110,28 @@ impl ImageRefresh<'_> {
         }))
     }
 
-    async fn look(&self, repository: &Arc<Repository>, refreshed: &mut Refreshed) -> Result<(), LookError> {
+    async fn look(
+        &self,
+        repository: &Arc<Repository>,
+        caches_by_tag: bool,
+        requests: &mut Requests,
+    ) -> Result<(), LookError> {
         let policy = self.policy;
         let began = now();
-        self.follow_hints(repository, refreshed).await?;
+        self.follow_hints(repository, &mut requests.hints).await?;
         if policy.needs_listing() {
             repository.list(self.listing_since(repository, began)).await?;
             let listed = repository.catalog().lock().listed;
-            refreshed.complete_since = refreshed.complete_since.min(listed);
+            requests.complete_since = requests.complete_since.min(listed);
         }
         self.look_until_chosen(repository, policy).await?;
-        if let Extent::Full(occasion) = self.extent
-            && !(self.image.cache_by_tag && policy.needs_listing())
+        if let Extent::Full(occasion) = self.look.extent
+            && !(caches_by_tag && policy.needs_listing())
         {
+            let since = self.confirmed_since(occasion, began);
             let doubtful = doubtful(repository, policy, occasion);
             for_each_tag(repository, doubtful, move |repository, tag| async move {
-                repository.confirm(&tag, began).await
+                repository.confirm(&tag, since).await
             })
             .await?;
             self.look_until_chosen(repository, policy).await?;
@@ -128,19 +140,23 @@ impl ImageRefresh<'_> {
     }
 
     /// Looks at what events pointed at. What one of them meets does not keep the others from being looked at.
-    async fn follow_hints(&self, repository: &Arc<Repository>, refreshed: &mut Refreshed) -> Result<(), LookError> {
+    async fn follow_hints(
+        &self,
+        repository: &Arc<Repository>,
+        outcomes: &mut BTreeMap<Hint, HintOutcome>,
+    ) -> Result<(), LookError> {
         let ours = |hint: &Hint| matches!(&hint.repository, RepositoryName::Image(name) if *name == repository.name);
-        let hints: Vec<_> = self.hints.iter().filter(|(hint, _)| ours(hint)).collect();
+        let hints: Vec<_> = self.look.hints.iter().filter(|(hint, _)| ours(hint)).collect();
         let mut looks = JoinSet::new();
         let mut failure = None;
         for (hint, since) in hints {
             if looks.len() >= LOOKS {
-                note(looks.join_next().await, refreshed, &mut failure);
+                note(looks.join_next().await, outcomes, &mut failure);
             }
             looks.spawn(follow(repository.clone(), hint.clone(), *since));
         }
         while let Some(done) = looks.join_next().await {
-            note(Some(done), refreshed, &mut failure);
+            note(Some(done), outcomes, &mut failure);
         }
         failure.map_or(Ok(()), Err)
     }
@@ -149,13 +165,24 @@ impl ImageRefresh<'_> {
     /// younger than our own interval. A changed spec wants one that is younger than itself: pushes that nobody wanted before
     /// are in no catalog. A request wants one of its own.
     fn listing_since(&self, repository: &Repository, began: Timestamp) -> Timestamp {
-        let since = match self.extent {
+        let since = match self.look.extent {
             Extent::Hinted if repository.catalog().lock().listed.is_some() => Timestamp::MIN,
             Extent::Hinted | Extent::Full(Occasion::Interval) => earlier(began, self.interval),
             Extent::Full(Occasion::SpecChanged) => earlier(self.noted, Duration::from_millis(1)),
             Extent::Full(Occasion::Requested) => began,
         };
         since.max(self.discovery.listed_since)
+    }
+
+    /// The time after which what a tag points at must have been confirmed. A look that another subscription's failure brings back
+    /// before its time does not confirm again what was confirmed a moment ago; the next by the interval does.
+    fn confirmed_since(&self, occasion: Occasion, began: Timestamp) -> Timestamp {
+        let lately = earlier(began, self.interval / 2);
+        match occasion {
+            Occasion::Interval => lately,
+            Occasion::SpecChanged => lately.max(self.noted),
+            Occasion::Requested => began,
+        }
     }
 
     async fn look_until_chosen(&self, repository: &Arc<Repository>, policy: &ImagePolicy) -> Result<(), LookError> {
@@ -186,7 +213,7 @@ async fn follow(repository: Arc<Repository>, hint: Hint, since: Timestamp) -> (H
 
 type Followed = Result<(Hint, Result<Looked, LookError>), JoinError>;
 
-fn note(followed: Option<Followed>, refreshed: &mut Refreshed, failure: &mut Option<LookError>) {
+fn note(followed: Option<Followed>, outcomes: &mut BTreeMap<Hint, HintOutcome>, failure: &mut Option<LookError>) {
     let (hint, looked) = match followed {
         None => return,
         Some(Err(panicked)) => {
@@ -210,7 +237,7 @@ fn note(followed: Option<Followed>, refreshed: &mut Refreshed, failure: &mut Opt
             outcome
         }
     };
-    refreshed.hints.insert(hint, outcome);
+    outcomes.insert(hint, outcome);
 }
 
 /// The tags whose contents may have changed without an event that told: the chosen ones and, where any tag can become the

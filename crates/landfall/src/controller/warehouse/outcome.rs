@@ -78,6 +78,7 @@ pub fn failed(known: &LiveWarehouse, began: Timestamp, reason: String) -> Refres
     Refreshed {
         results: vec![Discovered {
             label,
+            subject: None,
             outcome: Err(Setback::Failed(reason)),
         }],
         undiscovered: Vec::new(),
@@ -95,7 +96,6 @@ mod tests {
     use std::collections::BTreeMap;
 
     use landfall_core::artifact::Tag;
-    use landfall_core::discovery::ImageOutcome;
     use landfall_core::journal::Work;
     use landfall_core::repository::{ImageRepository, Repository};
 
@@ -113,7 +113,8 @@ mod tests {
     fn refreshed(failures: &[Setback], hints: &[(Hint, HintOutcome)]) -> Refreshed {
         let failed = |setback: &Setback| Discovered {
             label: "subscription 1".to_owned(),
-            outcome: Err::<ImageOutcome, _>(setback.clone()),
+            subject: None,
+            outcome: Err(setback.clone()),
         };
         Refreshed {
             results: failures.iter().map(failed).collect(),

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use http::header::{ACCEPT, CONTENT_TYPE};
 use jiff::Timestamp;
 use kube::{Api, Client, Resource as _};
-use landfall_core::refresh::{HINTS_ANNOTATION, Pointer, Progress, hand_over};
+use landfall_core::refresh::{Ask, HINTS_ANNOTATION, Progress, hand_over};
 use landfall_core::resource::{Kind, REFRESH_ANNOTATION};
 use landfall_core::target::Target;
 use serde_json::{Value, json};
@@ -54,11 +54,11 @@ impl Annotator {
         }
     }
 
-    /// Asks for one refresh, because of what is pointed at; nothing asks for a look at everything.
-    pub async fn refresh(&self, target: &Target, pointers: &[Pointer]) -> Annotated {
+    /// Asks for one refresh.
+    pub async fn refresh(&self, target: &Target, ask: &Ask) -> Annotated {
         let token = self.tokens.next(now());
         let asked = match (target, &self.progresses) {
-            (Target::Warehouse { .. }, Some(progresses)) => self.hand_over(progresses, target, &token, pointers).await,
+            (Target::Warehouse { .. }, Some(progresses)) => self.hand_over(progresses, target, &token, ask).await,
             (Target::Warehouse { .. } | Target::Promotion { .. }, _) => {
                 self.annotate(target, json!({ REFRESH_ANNOTATION: &token })).await
             }
@@ -72,18 +72,12 @@ impl Annotator {
 
     /// Writes both annotations, if they still say what the second one rests on. Where others come between again and again, or
     /// nothing is known of the Warehouse yet, it asks for everything, which rests on nothing.
-    async fn hand_over(
-        &self,
-        progresses: &Progresses,
-        target: &Target,
-        token: &str,
-        pointers: &[Pointer],
-    ) -> Result<(), Failure> {
+    async fn hand_over(&self, progresses: &Progresses, target: &Target, token: &str, ask: &Ask) -> Result<(), Failure> {
         for _ in 0..ATTEMPTS {
             let Some(before) = progresses.of(target) else {
                 break;
             };
-            let handover = hand_over(before.seen(), token, pointers);
+            let handover = hand_over(before.seen(), token, ask);
             match self.replace(target, &before, token, &handover).await {
                 Ok(()) => {
                     progresses.asked(target, &before, token, handover);

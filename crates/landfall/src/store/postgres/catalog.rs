@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError};
 use landfall_core::artifact::{Digest, Tag};
 use landfall_core::discovery::{Catalog, Observation, Seen};
 
-use super::super::{Listing, StoreError};
+use super::super::{Listing, Sighting, StoreError};
 use super::Store;
 use super::link::{Failure, Link};
 use super::rows::{clean, json, parsed, time};
@@ -25,11 +25,11 @@ impl Store {
         repository: &str,
         access: &str,
         tag: &Tag,
-        found: Option<(Observation, Arc<Seen>)>,
+        sighting: Sighting,
     ) -> Result<(), StoreError> {
         let mut link = self.link().await?;
         let written = match self.id_of(&mut link, repository, access).await {
-            Ok(id) => note_tag(&mut link, id, tag, found).await,
+            Ok(id) => note_tag(&mut link, id, tag, sighting).await,
             Err(failure) => Err(failure),
         };
         link.end(written)
@@ -111,10 +111,13 @@ async fn load(link: &mut Link, repository: &str, access: &str) -> Result<Catalog
     Ok(catalog)
 }
 
-async fn note_tag(link: &mut Link, id: i64, tag: &Tag, found: Option<(Observation, Arc<Seen>)>) -> Result<(), Failure> {
-    let Some((observation, content)) = found else {
-        let sql = "DELETE FROM tags WHERE repository = $1 AND tag = $2";
-        link.execute(sql, &[&id, &tag.as_str()]).await?;
+/// Who did not find a tag says nothing of one that was seen, or listed, since.
+async fn note_tag(link: &mut Link, id: i64, tag: &Tag, Sighting { seen, found }: Sighting) -> Result<(), Failure> {
+    let seen = seen.as_millisecond();
+    let Some((digest, content)) = found else {
+        let sql = "DELETE FROM tags WHERE repository = $1 AND tag = $2
+                   AND COALESCE(seen, (SELECT listed FROM repositories WHERE id = $1), $3) <= $3";
+        link.execute(sql, &[&id, &tag.as_str(), &seen]).await?;
         return Ok(());
     };
     let sql = "WITH content AS (INSERT INTO contents (repository, digest, content) VALUES ($1, $3, $5)
@@ -122,8 +125,7 @@ async fn note_tag(link: &mut Link, id: i64, tag: &Tag, found: Option<(Observatio
                INSERT INTO tags (repository, tag, digest, seen) VALUES ($1, $2, $3, $4)
                ON CONFLICT (repository, tag) DO UPDATE SET digest = excluded.digest, seen = excluded.seen
                WHERE tags.seen IS NULL OR tags.seen <= excluded.seen";
-    let (digest, seen) = (observation.digest.as_str(), observation.seen.as_millisecond());
-    link.execute(sql, &[&id, &tag.as_str(), &digest, &seen, &json(&*content)])
+    link.execute(sql, &[&id, &tag.as_str(), &digest.as_str(), &seen, &json(&*content)])
         .await?;
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! Several processes on one PostgreSQL: each store here is what one of them has.
 
 use landfall_core::artifact::{Digest, Tag};
-use landfall_core::discovery::{Observation, Seen, Unusable};
+use landfall_core::discovery::{Seen, Unusable};
 use landfall_core::journal::{EntryId, Outcome};
 use landfall_core::resource::ResourceKey;
 use landfall_harness::Postgres;
 
 use super::super::tests::{WINDOW, accepted, api, api_resource, at, claimed, delivery, planned, settled};
-use super::super::{Claimed, Listing, Recorded, ResourceRecord, ResourceWrite, Settled, Settlement, Store};
+use super::super::{Claimed, Listing, Recorded, ResourceRecord, ResourceWrite, Settled, Settlement, Sighting, Store};
 use super::*;
 
 /// How long anything may take before a story is over.
@@ -191,13 +191,14 @@ async fn what_was_seen_later_stays_whoever_writes_last() {
     let look = |digit: &str, second| {
         let digest = Digest::parse(&format!("sha256:{}", digit.repeat(64))).unwrap();
         let seen = Arc::new(Seen::Unusable(Unusable("no image".to_owned())));
-        Some((
-            Observation {
-                digest,
-                seen: at(second),
-            },
-            seen,
-        ))
+        Sighting {
+            seen: at(second),
+            found: Some((digest, seen)),
+        }
+    };
+    let miss = |second| Sighting {
+        seen: at(second),
+        found: None,
     };
     let listing = |names: &[&str], second| Listing {
         tags: names.iter().map(|name| tag(name)).collect(),
@@ -206,10 +207,13 @@ async fn what_was_seen_later_stays_whoever_writes_last() {
     };
     a.store.note_tag("app", "x", &tag("1"), look("a", 5)).await.unwrap();
     b.store.note_tag("app", "x", &tag("1"), look("b", 4)).await.unwrap();
+    b.store.note_tag("app", "x", &tag("1"), miss(4)).await.unwrap();
     // A listing that began before the look does not know of the tag.
     b.store.note_listing("app", "x", listing(&["2"], 3)).await.unwrap();
     // And one that began before that one knows of nothing.
     a.store.note_listing("app", "x", listing(&["3"], 2)).await.unwrap();
+    // Nor does a look from before it know of what it lists.
+    a.store.note_tag("app", "x", &tag("2"), miss(2)).await.unwrap();
     let catalog = a.store.catalog("app", "x").await.unwrap();
     let seen: Vec<_> = catalog
         .tags
@@ -220,6 +224,9 @@ async fn what_was_seen_later_stays_whoever_writes_last() {
         (catalog.listed, &*seen),
         (Some(at(3)), &[("1", Some(at(5))), ("2", None)][..])
     );
+    a.store.note_tag("app", "x", &tag("1"), miss(6)).await.unwrap();
+    b.store.note_tag("app", "x", &tag("2"), miss(4)).await.unwrap();
+    assert!(a.store.catalog("app", "x").await.unwrap().tags.is_empty());
 }
 
 #[tokio::test]

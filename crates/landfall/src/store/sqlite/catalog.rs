@@ -6,7 +6,7 @@ use landfall_core::artifact::{Digest, Tag};
 use landfall_core::discovery::{Catalog, Observation, Seen};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::super::Listing;
+use super::super::{Listing, Sighting};
 use super::rows::{json, parsed, time};
 use super::{Store, StoreError};
 
@@ -24,26 +24,26 @@ impl Store {
         repository: &str,
         access: &str,
         tag: &Tag,
-        found: Option<(Observation, Arc<Seen>)>,
+        sighting: Sighting,
     ) -> Result<(), StoreError> {
         let (repository, access, tag) = (repository.to_owned(), access.to_owned(), tag.clone());
         self.write_repeatable(1, move |writing| {
             let connection = writing.connection;
             let id = id_of(connection, &repository, &access)?;
-            let Some((observation, content)) = &found else {
+            let Some((digest, content)) = &sighting.found else {
                 connection
                     .prepare_cached("DELETE FROM tags WHERE repository = ?1 AND tag = ?2")?
                     .execute(params![id, tag.as_str()])?;
                 return Ok(());
             };
-            put_content(connection, id, &observation.digest, content)?;
+            put_content(connection, id, digest, content)?;
             connection
                 .prepare_cached("INSERT OR REPLACE INTO tags (repository, tag, digest, seen) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![
                     id,
                     tag.as_str(),
-                    observation.digest.as_str(),
-                    observation.seen.as_millisecond()
+                    digest.as_str(),
+                    sighting.seen.as_millisecond()
                 ])?;
             Ok(())
         })

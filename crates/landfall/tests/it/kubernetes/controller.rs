@@ -3,13 +3,14 @@
 use landfall_harness::counting_proxy::Rule;
 use landfall_harness::process::Builder;
 use landfall_harness::{
-    ApiServer, CountingProxy, Credentials, ImageSpec, Registry, RegistryConfig, Storage, Uploader, manifests,
+    ApiServer, CountingProxy, Credentials, ImageSpec, Registry, RegistryConfig, Storage, Uploader, free_port,
+    manifests, wait,
 };
 use serde_json::{Value, json};
 
 use super::cluster::{Cluster, hub, secret, shared, warehouse};
 use crate::deploy::folder;
-use crate::world::{conditions, define, lines, quiet_registry};
+use crate::world::{PATIENCE, conditions, define, lines, quiet_registry};
 
 /// A project whose Warehouses are served, and the registry that stands for Docker Hub, behind a proxy that counts.
 struct Served {
@@ -420,7 +421,82 @@ fn a_private_registry_is_shown_the_projects_credentials() {
     assert_eq!(best(&warehouse["status"]).1, digest.to_string());
 }
 
-/// A registry that does not answer holds up nobody but those who need it, however many those are.
+/// A subscription that fails does not make pushes to its neighbours dearer, nor do the attempts that follow.
+#[test]
+fn a_push_costs_two_requests_also_beside_what_fails() {
+    let served = Served::start();
+    served.push("1.0.0");
+    let refused = format!("127.0.0.1:{}/down", free_port().unwrap());
+    let project = &served.cluster.project;
+    let half = warehouse(project, "api", "docker.io/shop/api").replace(
+        "subscriptions: [",
+        &format!("subscriptions: [{{image: {{repoURL: '{refused}', constraint: ^1.0.0}}}}, "),
+    );
+    served.cluster.apply(&half);
+    let found = |tag: &'static str| {
+        let warehouse = served
+            .cluster
+            .warehouse_when("api", tag, |status| best(status).0 == tag);
+        assert!(conditions(&warehouse["status"]).contains("Ready=False (DiscoveryFailure)"));
+    };
+    found("1.0.0");
+    let path = served.cluster.path();
+    served.cluster.known(&path, "shop/api", 1);
+    served.proxy.take_requests();
+    for tag in ["1.1.0", "1.2.0"] {
+        served.push(tag);
+        served.cluster.pushed(&path, "shop/api", tag, 1);
+        found(tag);
+    }
+    // Attempts to look for the other one follow all the time.
+    let looks = || served.cluster.log().matches("a refresh failed in part").count();
+    let before = looks();
+    wait::until(PATIENCE, "two more looks", || (looks() >= before + 2).then_some(())).unwrap();
+    let expected = ["1.1.0", "1.2.0"].map(|tag| {
+        let manifest = format!("GET /v2/shop/api/manifests/{tag} 200");
+        [manifest, "GET /v2/shop/api/blobs/sha256:… 200".to_owned()]
+    });
+    assert_eq!(lines(&served.proxy.take_requests()), expected.concat());
+}
+
+/// Who leads again with nobody between knows what it knew, though something else failed all the time: a push costs what it did.
+#[test]
+fn a_restart_forgets_nothing_because_something_else_fails() {
+    let mut served = Served::start();
+    served.push("1.0.0");
+    let refused = format!("127.0.0.1:{}/down", free_port().unwrap());
+    served
+        .cluster
+        .apply(&warehouse(&served.cluster.project, "down", &refused));
+    served.discovered("api");
+    let noted = served.cluster.landfall.data_dir().join("last-term");
+    let down = format!("Warehouse {}/down", served.cluster.project);
+    wait::until(PATIENCE, "what failed to be noted", || {
+        let noted = std::fs::read_to_string(&noted).ok()?;
+        noted.lines().skip(1).eq([down.as_str()]).then_some(())
+    })
+    .unwrap();
+    served.cluster.landfall.terminate().unwrap();
+    served.cluster.landfall.restart().unwrap();
+    let path = served.cluster.path();
+    served.cluster.known(&path, "shop/api", 1);
+    served.proxy.take_requests();
+    served.push("1.1.0");
+    served.cluster.pushed(&path, "shop/api", "1.1.0", 1);
+    let token = served.cluster.refreshed(&["api"]).remove(0);
+    served
+        .cluster
+        .warehouse_when("api", "an answer", |status| status["lastHandledRefresh"] == *token);
+    assert_eq!(
+        lines(&served.proxy.take_requests()),
+        [
+            "GET /v2/shop/api/manifests/1.1.0 200",
+            "GET /v2/shop/api/blobs/sha256:… 200"
+        ]
+    );
+}
+
+/// A registry that does not answer holds up nobody but those who need it, however many those are, and whatever else they need.
 #[test]
 fn slow_warehouses_starve_no_others() {
     let served = Served::start();
@@ -429,7 +505,14 @@ fn slow_warehouses_starve_no_others() {
     let slow: String = (0..100)
         .map(|number| {
             let image = format!("{}/app{number}", silent.local_addr().unwrap());
-            warehouse(&served.cluster.project, &format!("slow-{number}"), &image)
+            let slow = warehouse(&served.cluster.project, &format!("slow-{number}"), &image);
+            match number % 2 {
+                0 => slow,
+                _ => slow.replace(
+                    "subscriptions: [",
+                    "subscriptions: [{image: {repoURL: docker.io/shop/api, constraint: ^1.0.0}}, ",
+                ),
+            }
         })
         .collect();
     served.cluster.apply(&slow);
@@ -438,8 +521,9 @@ fn slow_warehouses_starve_no_others() {
         .says("the resources have changed and are in force resources=102");
     let warehouse = served.discovered("api");
     assert_eq!(best(&warehouse["status"]).0, "1.0.0");
-    let seen = served.cluster.warehouse_when("slow-0", "a slow one", |_| true);
-    assert_eq!(seen["status"]["discoveredArtifacts"], Value::Null);
+    // It did not have to wait until they gave up.
+    let log = served.cluster.log();
+    assert!(!log.contains("a refresh failed in part"), "{log}");
 }
 
 /// With the rights that our manifests grant, and no others; and where the right to a project's Secrets is missing, the condition

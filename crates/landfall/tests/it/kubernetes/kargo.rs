@@ -72,6 +72,9 @@ fn kargos_webhook_server_can_be_replaced() {
         .env("PORT", port.to_string())
         .env("BIND_ADDRESS", "127.0.0.1")
         .env("SYSTEM_RESOURCES_NAMESPACE", &project)
+        // As a template writes what it leaves out.
+        .env("TLS_ENABLED", "")
+        .env("GRACEFUL_SHUTDOWN_TIMEOUT", "")
         .env("KUBECONFIG", &account)
         .env("LOG_LEVEL", "INFO")
         .env("LANDFALL_DATA_DIR", folder.path().join("data"));
