@@ -37,8 +37,8 @@ pub struct Derived {
     pub closed: Vec<(String, String)>,
     /// Names of those that can, and what is wrong with them all the same.
     pub flawed: Vec<(String, String)>,
-    /// What stays published although nobody can tell the secret behind it now.
-    withheld: Vec<ReceiverStatus>,
+    /// What stays published although nobody can tell the secret behind it now, and who posts there.
+    withheld: Vec<(ReceiverStatus, Sender)>,
     /// All names, in the order of the spec.
     names: Vec<String>,
     /// Counts changes of the spec, where an API server does.
@@ -89,7 +89,11 @@ pub fn derive(snapshot: &Snapshot, settings: &Settings) -> Vec<Derived> {
                 }
                 Err(Closed { problem, is_certain }) => {
                     let before = published.iter().find(|published| published.name == spec.name);
-                    entry.withheld.extend(before.filter(|_| !is_certain).cloned());
+                    let before = before.filter(|_| !is_certain).cloned();
+                    let withheld = before.zip(sender(&spec.kind).ok());
+                    entry
+                        .withheld
+                        .extend(withheld.map(|(status, (sender, _))| (status, sender)));
                     entry.closed.push((spec.name.clone(), problem));
                 }
             }
@@ -139,7 +143,7 @@ fn open(
         PathDoor::derive(&settings.base_url, sender, project, &spec.name, secret)
     };
     let reach = project.map_or(Reach::Everywhere, |project| Reach::Project(project.to_owned()));
-    let name = ReceiverName(format!("{} {}/{}", owner.kind, owner.name, spec.name));
+    let name = receiver_name(owner, &spec.name);
     let shown = match found.previous {
         Some(previous) => Secrets::rotating(found.current.clone(), previous.clone()),
         None => Secrets::only(found.current.clone()),
@@ -183,7 +187,16 @@ fn sender(kind: &ReceiverKind) -> Result<(Sender, &'static str), String> {
     })
 }
 
+fn receiver_name(owner: &ResourceKey, name: &str) -> ReceiverName {
+    ReceiverName(format!("{} {}/{name}", owner.kind, owner.name))
+}
+
 impl Derived {
+    /// What one of its receivers is called.
+    fn receiver_name(&self, name: &str) -> ReceiverName {
+        receiver_name(&self.key, name)
+    }
+
     /// The generation of the spec that this was derived from, where an API server counts.
     pub fn generation(&self) -> i64 {
         self.generation.unwrap_or_default()
@@ -193,7 +206,8 @@ impl Derived {
     fn statuses(&self) -> Vec<ReceiverStatus> {
         let of = |name: &String| {
             let open = self.open.iter().find(|open| open.name == *name).map(receiver_status);
-            open.or_else(|| self.withheld.iter().find(|withheld| withheld.name == *name).cloned())
+            let mut withheld = self.withheld.iter().map(|(status, _)| status);
+            open.or_else(|| withheld.find(|withheld| withheld.name == *name).cloned())
         };
         self.names.iter().filter_map(of).collect()
     }

@@ -284,6 +284,35 @@ fn a_receiver_whose_secret_nobody_can_read_is_withheld_with_the_base_path_and_wi
     let doors = Doors::of(&derive(&snapshot, &settings), &settings.base_url);
     assert!(doors.withholds(&path) && doors.withholds(&format!("/in{path}")));
     assert!(doors.behind(&path).is_none() && !doors.withholds("/github/other"));
+    // The path of its previous secret is published nowhere: of its sender, any path may be it.
+    let previous = self::path("github", "shop", "hub", "old");
+    assert!(doors.withholds(&previous) && doors.withholds(&format!("/in{previous}")));
+    assert!(!doors.withholds(&self::path("gitlab", "shop", "hub", "old")));
+}
+
+/// While nobody can read the Secret of one, its published path is no other's.
+#[test]
+fn a_path_that_is_published_for_one_that_nobody_can_read_is_no_others() {
+    let settings = settings();
+    let contested = path("harbor", "foo", "bar", "x");
+    let mut withheld = config("foo", &[("bar", "harbor", "s")]);
+    withheld["status"] = json!({ "webhookReceivers": [{ "name": "bar", "path": format!("/in{contested}"), "url": "https://hooks.example.com/in" }] });
+    let manifests = [
+        withheld,
+        config("foob", &[("ar", "harbor", "s")]),
+        secret("foob", "s", json!({ "auth-header": "x" })),
+    ];
+    let mut snapshot = snapshot(&manifests);
+    let key = ResourceKey {
+        kind: Kind::Secret,
+        namespace: Some("foo".to_owned()),
+        name: "s".to_owned(),
+    };
+    snapshot.unreadable = [(key, "forbidden".to_owned())].into();
+    let derived = derive(&snapshot, &settings);
+    let doors = Doors::of(&derived, &settings.base_url);
+    assert!(doors.behind(&contested).is_none() && doors.withholds(&contested));
+    assert!(ready(&derived[1]).contains("its path is also that of ProjectConfig foo/bar"));
 }
 
 /// The hash has no separators, so that receivers of two projects can come to one path.

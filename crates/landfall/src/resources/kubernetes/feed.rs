@@ -34,6 +34,8 @@ pub(super) enum Report {
     Progressed(ResourceKey, Progress),
     /// One object is no more.
     Gone(ResourceKey),
+    /// The Secrets of a configuration were read, because somebody asks by this token for it to be refreshed.
+    SecretsRead(ResourceKey, String),
     /// Nobody can tell at the moment; what was reported before may be out of date.
     Trouble(Failure),
     /// It goes on where it was.

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
 use tokio::time::timeout;
 
+use super::asked::Asked;
 use super::coalesce::{Awaiting, gather};
 use super::feed::{Feed, Report, Reports};
 use super::held::Held;
@@ -35,12 +36,13 @@ pub(super) fn start(
     let (sender, receiver) = watch::channel(Arc::default());
     let (reports, incoming) = mpsc::channel(WAITING);
     let follower = Follower {
-        client,
         namespaces,
         system_namespace,
         progresses,
         held: Held::default(),
         secrets: BTreeMap::new(),
+        asked: Asked::new(client.clone(), reports.clone()),
+        client,
         reports,
         polled: Arc::default(),
         receivers: watch::Sender::new(false),
@@ -60,6 +62,7 @@ struct Follower {
     held: Held,
     /// The tasks that follow Secrets.
     secrets: BTreeMap<Feed, AbortHandle>,
+    asked: Asked,
     reports: Reports,
     polled: Arc<AtomicUsize>,
     /// Whether all that receivers are made of was heard of.
@@ -75,6 +78,10 @@ impl Follower {
         while let Some(first) = incoming.recv().await {
             let mut changed = false;
             gather(first, &mut incoming, |(feed, report)| {
+                let taken = self.asked.take(feed, report, &self.held, &self.system_namespace);
+                let Some((feed, report)) = taken else {
+                    return Awaiting::Nothing;
+                };
                 if let Some(progresses) = &self.progresses {
                     progresses.take(&feed, &report);
                 }

@@ -93,7 +93,7 @@ impl Held {
                 heard.trouble = Some(failure);
                 is_new
             }
-            Report::Progressed(..) => false,
+            Report::Progressed(..) | Report::SecretsRead(..) => false,
             Report::Well => heard.trouble.take().is_some(),
         }
     }
@@ -234,25 +234,20 @@ impl Held {
 
     /// The Secrets that receivers name.
     pub(super) fn named_secrets(&self, system_namespace: &str) -> BTreeSet<Feed> {
-        let of = |namespace: &str, receivers: &[ReceiverSpec]| -> Vec<Feed> {
-            let named = receivers.iter().filter(|receiver| {
-                !receiver.secret_ref.is_empty() && !matches!(receiver.kind, ReceiverKind::Unreadable { .. })
-            });
-            named
-                .map(|receiver| Feed::Secret {
-                    namespace: namespace.to_owned(),
-                    name: receiver.secret_ref.clone(),
-                })
-                .collect()
-        };
-        let named = self.resources.values().flat_map(|loaded| match &loaded.resource {
-            Resource::ProjectConfig(config) => of(&config.metadata.name, &config.webhook_receivers),
-            Resource::ClusterConfig(config) => of(system_namespace, &config.webhook_receivers),
-            Resource::Warehouse(_) | Resource::Promotion(_) | Resource::Secret(_) | Resource::ConfigMap(_) => {
-                Vec::new()
-            }
-        });
+        let resources = self.resources.values();
+        let named = resources.flat_map(|loaded| secrets_of(&loaded.resource, system_namespace));
         named.collect()
+    }
+
+    /// The Secrets that a resource's receivers name and that are followed.
+    pub(super) fn followed_secrets(&self, resource: &Resource, system_namespace: &str) -> Vec<Feed> {
+        let named: BTreeSet<Feed> = secrets_of(resource, system_namespace).into_iter().collect();
+        named.into_iter().filter(|feed| self.feeds.contains_key(feed)).collect()
+    }
+
+    /// What is in force of a resource.
+    pub(super) fn resource(&self, key: &ResourceKey) -> Option<&Resource> {
+        self.resources.get(key).map(|loaded| &loaded.resource)
     }
 
     /// What is so now.
@@ -270,6 +265,24 @@ impl Held {
             hides_promotions: self.hides(Kind::Promotion),
         }
     }
+}
+
+/// The Secrets that a resource's receivers name.
+fn secrets_of(resource: &Resource, system_namespace: &str) -> Vec<Feed> {
+    let (namespace, receivers): (&str, &[ReceiverSpec]) = match resource {
+        Resource::ProjectConfig(config) => (&config.metadata.name, &config.webhook_receivers),
+        Resource::ClusterConfig(config) => (system_namespace, &config.webhook_receivers),
+        Resource::Warehouse(_) | Resource::Promotion(_) | Resource::Secret(_) | Resource::ConfigMap(_) => ("", &[]),
+    };
+    let named = receivers.iter().filter(|receiver| {
+        !receiver.secret_ref.is_empty() && !matches!(receiver.kind, ReceiverKind::Unreadable { .. })
+    });
+    named
+        .map(|receiver| Feed::Secret {
+            namespace: namespace.to_owned(),
+            name: receiver.secret_ref.clone(),
+        })
+        .collect()
 }
 
 /// A `ClusterConfig` belongs to whoever rules the cluster, who may keep it to himself; and Promotions matter to those alone who

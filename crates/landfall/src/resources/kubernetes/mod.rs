@@ -3,6 +3,7 @@
 
 mod annotator;
 mod answer;
+mod asked;
 mod client;
 mod coalesce;
 mod credentials;

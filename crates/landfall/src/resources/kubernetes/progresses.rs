@@ -77,7 +77,7 @@ impl Progresses {
                     self.drop_target(target);
                 }
             }
-            Report::Trouble(_) | Report::Well => {}
+            Report::SecretsRead(..) | Report::Trouble(_) | Report::Well => {}
         }
     }
 
