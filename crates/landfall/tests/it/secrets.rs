@@ -69,17 +69,12 @@ fn a_secret_in_a_file_is_exchanged_while_landfall_runs() {
     replace(&previous, "xyzzy-1\n");
     replace(&current, "xyzzy-2\n");
     becomes(&world, hub, &[("xyzzy-2", 200), ("xyzzy-1", 200)]);
-    assert!(
-        world.log().contains("a delivery shows the previous secret"),
-        "{}",
-        world.log()
-    );
+    world.says("a delivery shows the previous secret");
     fs::remove_file(&previous).unwrap();
     becomes(&world, hub, &[("xyzzy-2", 200), ("xyzzy-1", 401)]);
     // A file that is gone for a moment turns nobody away.
     fs::remove_file(&current).unwrap();
-    let told = || world.log().contains("the last secret stays in force").then_some(());
-    wait::until(PATIENCE, "the log to tell of the file", told).unwrap();
+    world.says("the last secret stays in force");
     assert_eq!([hub(&world, "xyzzy-2"), hub(&world, "")], [200, 401]);
     assert!(!world.log().contains("xyzzy"), "{}", world.log());
 }

@@ -18,11 +18,6 @@ fn age(world: &World) {
     assert_eq!(journal.execute(aged, []).unwrap(), 6);
 }
 
-fn logged(world: &World, what: &str) {
-    let found = wait::until(PATIENCE, what, || world.log().contains(what).then_some(()));
-    found.unwrap_or_else(|error| panic!("{error}: {}", world.log()));
-}
-
 /// What the metrics say of the sender.
 fn silent(metrics: &str) -> Option<String> {
     let page = http::get(metrics).unwrap().text();
@@ -44,11 +39,11 @@ fn a_sender_that_falls_silent_is_reported_once_and_so_is_its_return() {
     world.landfall.terminate().unwrap();
     age(&world);
     world.landfall.restart().unwrap();
-    logged(&world, SILENT);
+    world.says(SILENT);
     assert_eq!(silent(&metrics).as_deref(), Some("1"));
 
     world.pushed("127.0.0.1:1", "example/app", "1.0.6");
-    logged(&world, BACK);
+    world.says(BACK);
     assert_eq!(silent(&metrics).as_deref(), Some("0"));
     let log = world.log();
     assert_eq!(

@@ -252,6 +252,12 @@ impl World {
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.landfall.log()).unwrap_or_default()
     }
+
+    /// Waits until the log says this, which it may do a moment after what it is about.
+    pub fn says(&self, words: &str) {
+        let said = wait::until(PATIENCE, words, || self.log().contains(words).then_some(()));
+        said.unwrap_or_else(|error| panic!("{error}\n{}", self.log()));
+    }
 }
 
 /// Has an API server know the kinds: as the programs define them that landfall stands in for or, where nobody has those, as landfall does.
