@@ -1,10 +1,10 @@
 //! A sender that falls silent is reported once, in the log and in the metrics, and so is its return. Time passes in the journal:
 //! what landfall knows of a sender's habits it reads there.
 
+use landfall_harness::free_port;
 use landfall_harness::http;
-use landfall_harness::{free_port, wait};
 
-use crate::world::{PATIENCE, World};
+use crate::world::World;
 
 const SILENT: &str = "a sender is silent; lately it was for";
 const BACK: &str = "a sender is heard of again";

@@ -236,7 +236,7 @@ fn manifest<S: Status>(kind: Kind, object: Object<S>) -> serde_json::Result<Valu
         ("spec", value(spec)?),
         ("data", value(data)?),
         ("type", value(secret_type)?),
-        ("status", status.map(Into::into)),
+        ("status", status.map(S::shown).transpose()?.flatten()),
     ];
     manifest.extend(optional.into_iter().filter_map(present));
     Ok(Value::Object(manifest))
@@ -286,15 +286,30 @@ pub(super) fn generation<S>(object: &Object<S>) -> Option<impl Hash> {
     Some((&metadata.uid, metadata.generation?, &metadata.labels))
 }
 
-/// What is made of a status when an object is read.
-pub(super) trait Status: Clone + DeserializeOwned + Into<Value> + Send + 'static {
+/// What is made of a status when an object is read. None of it may fail while an object is told apart from the next: then all
+/// others would be lost with it.
+pub(super) trait Status: Clone + DeserializeOwned + Send + 'static {
+    /// What a resource is read from, as far as a status matters to it.
+    fn shown(self) -> serde_json::Result<Option<Value>> {
+        Ok(None)
+    }
+
     /// What it says of refreshes, where that is read; of an object without a status as well.
     fn refreshes(_status: Option<&Self>) -> Option<Refreshes> {
         None
     }
 }
 
-impl Status for Value {}
+/// A status that matters as a whole.
+#[derive(Clone, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Whole(Box<RawValue>);
+
+impl Status for Whole {
+    fn shown(self) -> serde_json::Result<Option<Value>> {
+        serde_json::from_str(self.0.get()).map(Some)
+    }
+}
 
 impl Status for Unread {}
 
@@ -305,12 +320,6 @@ pub(super) struct Unread;
 impl<'de> Deserialize<'de> for Unread {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         serde::de::IgnoredAny::deserialize(deserializer).map(|_| Self)
-    }
-}
-
-impl From<Unread> for Value {
-    fn from(_: Unread) -> Self {
-        Self::Null
     }
 }
 

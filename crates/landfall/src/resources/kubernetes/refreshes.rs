@@ -5,7 +5,7 @@ use kube::Resource as _;
 use landfall_core::refresh::{HINTS_ANNOTATION, Progress};
 use landfall_core::resource::REFRESH_ANNOTATION;
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::object::{Object, Status};
 
@@ -13,9 +13,20 @@ use super::object::{Object, Status};
 const SHARD_LABEL: &str = "kargo.akuity.io/shard";
 
 /// A Warehouse's status as far as it says what was looked at when.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Refreshes(Said);
+
+/// One that says anything else than a status does says nothing of refreshes: that is this Warehouse's problem, and not the watch's.
+impl<'de> Deserialize<'de> for Refreshes {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Self(serde_json::from_str(text.get()).unwrap_or_default()))
+    }
+}
+
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Refreshes {
+struct Said {
     last_handled_refresh: Option<String>,
     observed_generation: Option<i64>,
     discovered_artifacts: Option<Discovered>,
@@ -49,20 +60,14 @@ impl Status for Refreshes {
     }
 }
 
-impl From<Refreshes> for Value {
-    fn from(_: Refreshes) -> Self {
-        Self::Null
-    }
-}
-
 /// What an object says of refreshes, where its status is read as far as that.
 pub(super) fn progress<S: Status>(object: &Object<S>) -> Option<Progress> {
-    let Refreshes {
+    let Refreshes(Said {
         last_handled_refresh,
         observed_generation,
         discovered_artifacts,
         conditions,
-    } = S::refreshes(object.status.as_ref())?;
+    }) = S::refreshes(object.status.as_ref())?;
     let metadata = object.meta();
     let annotations = metadata.annotations.as_ref();
     let annotation = |name| annotations.and_then(|all| all.get(name)).cloned();

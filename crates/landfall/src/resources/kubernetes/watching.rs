@@ -10,13 +10,12 @@ use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
 use kube::runtime::watcher::{self, Error as WatchError, Event, InitialListStrategy, watcher};
 use kube::{Api, Client};
 use landfall_core::resource::{Kind, ResourceKey};
-use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
 use super::client;
 use super::failure::Failure;
 use super::feed::{Feed, Report, Reports};
-use super::object::{Object, Status, Unread, api_resource, read};
+use super::object::{Object, Status, Unread, Whole, api_resource, read};
 use super::reading::{Identity, Reading};
 use super::refreshes::Refreshes;
 use super::status::in_time;
@@ -71,7 +70,7 @@ pub(super) async fn follow(
     };
     match (following.feed.kind(), refreshes) {
         (Kind::ProjectConfig | Kind::ClusterConfig | Kind::Promotion, _) => {
-            following.run::<Value>(Identity::Nothing).await;
+            following.run::<Whole>(Identity::Nothing).await;
         }
         (Kind::Warehouse, Interest::Somebodys) => following.run::<Refreshes>(Identity::Content).await,
         (Kind::Warehouse, Interest::Nobodys) => following.run::<Unread>(Identity::Generation).await,

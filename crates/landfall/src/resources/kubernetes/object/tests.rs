@@ -46,7 +46,7 @@ fn promotion(phase: &str, step: u8) -> Read {
     });
     read(
         Kind::Promotion,
-        serde_json::from_value::<Object<Value>>(object).unwrap(),
+        serde_json::from_value::<Object<Whole>>(object).unwrap(),
     )
 }
 

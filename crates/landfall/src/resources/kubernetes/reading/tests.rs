@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::super::object::Unread;
+use super::super::object::{Unread, Whole};
 use super::super::refreshes::Refreshes;
 use super::*;
 
@@ -132,6 +132,25 @@ fn what_json_allows_and_nobody_can_hold_is_unusable() {
     }
 }
 
+/// The same in a status: of a Promotion, whose steps may say there what they like, and of a Warehouse that somebody serves.
+#[test]
+fn a_status_that_nobody_can_hold_is_its_own_objects_problem() {
+    let deep = "[".repeat(200) + &"]".repeat(200);
+    for surplus in ["1e999", &deep] {
+        let text = format!(
+            r#"{{"metadata":{{"name":"api","namespace":"shop"}},"spec":{{}},"status":{{"state":{surplus},"conditions":5}}}}"#
+        );
+        let promotion: Object<Whole> = serde_json::from_str(&text).unwrap();
+        let mut reading = Reading::new(Kind::Promotion, Identity::Nothing);
+        let Some(Report::Changed(read)) = reading.report(Event::Apply(promotion)) else {
+            panic!("{surplus} is told otherwise");
+        };
+        assert_eq!(read.outcome, Outcome::Unusable, "{surplus}");
+        let warehouse: Object<Refreshes> = serde_json::from_str(&text).unwrap();
+        assert_eq!(progress(&warehouse).unwrap().handled, "");
+    }
+}
+
 #[test]
 fn what_was_deleted_or_is_listed_is_read_anew() {
     let mut reading = reading();
@@ -169,7 +188,7 @@ fn where_a_status_counts_all_is_read() {
     let mut reading = Reading::new(Kind::ProjectConfig, Identity::Nothing);
     let config = json!({ "metadata": { "name": "shop", "namespace": "shop" }, "spec": {} });
     for _ in 0..2 {
-        let report = told::<Value>(&mut reading, &config);
+        let report = told::<Whole>(&mut reading, &config);
         assert!(matches!(report, Report::Changed(_)), "{report:?}");
     }
 }
