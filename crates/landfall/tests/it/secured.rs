@@ -221,7 +221,7 @@ pub struct Client<S> {
 }
 
 impl<S: Read + Write> Client<S> {
-    fn new(stream: S) -> Self {
+    pub fn new(stream: S) -> Self {
         Self { stream }
     }
 
