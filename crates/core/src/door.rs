@@ -33,18 +33,6 @@ impl PathDoor {
         }
     }
 
-    /// Whether this path, without the base path, may be one for that sender: the hash that it ends in says nothing of whose it is.
-    pub fn may_be(path: &str, sender: Sender) -> bool {
-        let hash = path
-            .strip_prefix('/')
-            .and_then(|path| path.strip_prefix(sender.path_segment()));
-        let hash = hash.and_then(|rest| rest.strip_prefix('/'));
-        hash.is_some_and(|hash| {
-            let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-            hash.len() == 64 && hash.bytes().all(is_hex)
-        })
-    }
-
     /// The path of the request, the base path included, for example `/hooks/dockerhub/804b…`.
     pub fn path(&self) -> &str {
         &self.path

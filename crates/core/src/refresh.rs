@@ -11,7 +11,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use jiff::{SignedDuration, Timestamp};
 
-pub use self::handover::{Ask, HINTS_ANNOTATION, Seen, asked, hand_over};
+pub use self::handover::{Ask, HINTS_ANNOTATION, Request, Seen, asked, hand_over};
 pub use self::hint::{Hint, Pointer};
 pub use self::noticed::Noticed;
 pub use self::progress::{Progress, Wanted};

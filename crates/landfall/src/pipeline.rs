@@ -22,7 +22,7 @@ use landfall_core::target::Target;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 
 use crate::clock::{now, until};
-use crate::controller::slots::{Places, Slots};
+use crate::controller::slots::{Kept, Places, Slots};
 use crate::live::Live;
 use crate::metrics::Metrics;
 use crate::statuses::Statuses;
@@ -211,12 +211,12 @@ impl Pipeline {
 
     /// Takes what is due and has its places, and tells when to look again. What has none is offered again when a slot is free.
     fn begin_looking(&self) -> (Vec<Begun<Places>>, Option<Timestamp>) {
-        let live = self.live.load();
+        let (live, mut kept) = (self.live.load(), Kept::default());
         self.begin(|plan, now, take| {
             plan.begin_admitted(now, |target, extent| {
                 let known = live.warehouses.get(target);
                 let hosts = known.map(|known| &*known.hosts).unwrap_or_default();
-                take(self.slots.take(hosts, extent.is_awaited()))
+                take(self.slots.take(hosts, extent.is_awaited(), &mut kept))
             })
         })
     }

@@ -64,11 +64,18 @@ impl Catalog {
         self.listed.is_some_and(|listed| since < listed && listed <= now)
     }
 
-    /// Notes what a look found.
-    pub fn note(&mut self, tag: Tag, digest: Digest, content: Arc<Seen>, seen: Timestamp) {
+    /// Notes what a look found. Where nothing is ever listed, because one tag alone is followed, a tag that has moved is when what it
+    /// held before is forgotten; returns that.
+    pub fn note(&mut self, tag: Tag, digest: Digest, content: Arc<Seen>, seen: Timestamp) -> Vec<Digest> {
         self.contents.entry(digest.clone()).or_insert(content);
         self.absent.remove(&tag);
-        self.tags.insert(tag, Some(Observation { digest, seen }));
+        let observation = Observation { digest, seen };
+        let before = self.tags.insert(tag.clone(), Some(observation)).flatten();
+        let has_moved = before.is_some_and(|before| self.seen(&tag).is_some_and(|(now, _)| *now != before.digest));
+        match has_moved && self.listed.is_none() {
+            true => self.forget_unnamed(),
+            false => Vec::new(),
+        }
     }
 
     /// Notes that a look found no such tag.

@@ -547,6 +547,24 @@ fn a_tag_that_comes_and_goes() {
     assert!(!catalog.looked_since(&late, Timestamp::MIN, at(9)));
 }
 
+/// Where one tag alone is followed nothing is ever listed, and it may move with each push.
+#[test]
+fn what_a_tag_held_before_it_moved_is_forgotten() {
+    let holds = || Arc::new(Seen::Unusable(Unusable("no image".to_owned())));
+    let mut catalog = Catalog::default();
+    assert_eq!(catalog.note(tag("latest"), digest(1), holds(), at(1)), []);
+    // The image of one platform, which no tag points at.
+    catalog.contents.insert(digest(9), holds());
+    assert_eq!(catalog.note(tag("latest"), digest(1), holds(), at(2)), []);
+    let mut forgotten = catalog.note(tag("latest"), digest(2), holds(), at(3));
+    forgotten.sort();
+    assert_eq!(forgotten, [digest(1), digest(9)]);
+    assert_eq!(catalog.contents.len(), 1);
+    // What is listed is forgotten with the next listing: the others may be needed until then.
+    catalog.take_listing([tag("latest")], at(4));
+    assert_eq!(catalog.note(tag("latest"), digest(3), holds(), at(5)), []);
+}
+
 fn outcome(repo_url: &str, name: &str, references: Vec<Reference>) -> Discovered {
     Discovered {
         label: format!("subscription 1 (image {repo_url})"),
@@ -1116,7 +1134,7 @@ proptest! {
         let mut catalog = Catalog::default();
         for (step, number, hour) in steps {
             match step {
-                0 => catalog.note(tag(names[number]), digest(number), holds("x"), at(hour)),
+                0 => drop(catalog.note(tag(names[number]), digest(number), holds("x"), at(hour))),
                 1 => catalog.note_absent(&tag(names[number]), at(hour)),
                 _ => drop(catalog.take_listing(names[..number].iter().map(|name| tag(name)), at(hour))),
             }

@@ -89,24 +89,30 @@ pub fn hand_over(seen: Seen<'_>, token: &str, ask: &Ask) -> String {
     written(&handover)
 }
 
-/// What the annotations ask for, if anything, beyond what was done for a token that may have no answer yet.
-pub fn asked(seen: Seen<'_>, done: Option<&str>) -> Option<Ask> {
+/// What somebody asks for by a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The token.
+    pub token: String,
+    /// What for.
+    pub ask: Ask,
+}
+
+/// What the annotations ask for, the first first, beyond what was done for a token that may have no answer yet.
+pub fn asked(seen: Seen<'_>, done: Option<&str>) -> Vec<Request> {
     let mut steps = unanswered(seen);
     let done = done.and_then(|done| steps.iter().position(|step| step.token == done));
     if let Some(done) = done {
         steps.drain(..=done);
     }
-    if steps.is_empty() {
-        return None;
-    }
-    let mut ask = Ask::default();
-    for step in steps {
-        ask.everything |= step.all || step.at.is_none();
-        ask.at.extend(step.at.unwrap_or_default());
-    }
-    ask.at.sort();
-    ask.at.dedup();
-    Some(ask)
+    let request = |Step { token, at, all }: Step| Request {
+        token,
+        ask: Ask {
+            everything: all || at.is_none(),
+            at: at.unwrap_or_default(),
+        },
+    };
+    steps.into_iter().map(request).collect()
 }
 
 /// What was asked for since the last answer.
@@ -226,7 +232,20 @@ mod tests {
         }
 
         fn asks(&self) -> Option<Ask> {
-            asked(self.seen(), None)
+            self.asks_beyond(None)
+        }
+
+        /// All of it together.
+        fn asks_beyond(&self, done: Option<&str>) -> Option<Ask> {
+            let requests = asked(self.seen(), done);
+            let mut all = Ask::default();
+            for Request { ask, .. } in &requests {
+                all.everything |= ask.everything;
+                all.at.extend(ask.at.clone());
+            }
+            all.at.sort();
+            all.at.dedup();
+            (!requests.is_empty()).then_some(all)
         }
 
         fn answer(&mut self) {
@@ -312,14 +331,14 @@ mod tests {
         let mut target = Target::default();
         target.push("t0", &["1.0.0"]);
         target.push("t1", &["1.0.1"]);
-        assert_eq!(asked(target.seen(), Some("t1")), None);
+        assert_eq!(target.asks_beyond(Some("t1")), None);
         target.push("t2", &["1.0.2"]);
-        assert_eq!(asked(target.seen(), Some("t1")), Some(at(&["1.0.2"])));
-        assert_eq!(asked(target.seen(), Some("of somebody")), target.asks());
+        assert_eq!(target.asks_beyond(Some("t1")), Some(at(&["1.0.2"])));
+        assert_eq!(target.asks_beyond(Some("of somebody")), target.asks());
         for number in 3..STEPS + 5 {
             let done = format!("t{}", number - 1);
             target.push(&format!("t{number}"), &["1.0.3"]);
-            assert_eq!(asked(target.seen(), Some(&done)), Some(at(&["1.0.3"])));
+            assert_eq!(target.asks_beyond(Some(&done)), Some(at(&["1.0.3"])));
         }
         assert!(target.asks().unwrap().everything);
     }

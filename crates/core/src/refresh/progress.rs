@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::handover::{Ask, Seen, asked};
+use super::handover::{Request, Seen, asked};
 use super::{Extent, Occasion};
 
 /// What an object says of refreshes: those that were asked for, and those that were made.
@@ -40,8 +40,8 @@ pub struct Wanted {
     pub extent: Option<Extent>,
     /// The same, without what is asked for by annotation.
     pub by_spec: Option<Extent>,
-    /// What is asked for by annotation, if anything.
-    pub asked: Option<Ask>,
+    /// What is asked for by annotation, the first first.
+    pub asked: Vec<Request>,
     /// The token that a look answers, where one is asked for.
     pub token: Option<String>,
 }
@@ -60,10 +60,11 @@ impl Progress {
     /// says, 0 is none, and has done all that can be done for this token, and those before it.
     pub fn wanted(&self, looked: i64, done: Option<&str>) -> Wanted {
         let asked = asked(self.seen(), done);
-        let by_annotation = asked.as_ref().map(|ask| match ask.everything {
+        let by_annotation = asked.iter().map(|request| match request.ask.everything {
             true => Extent::Full(Occasion::Requested),
             false => Extent::Hinted,
         });
+        let by_annotation = by_annotation.max();
         // One that is ahead of the spec was observed of something else, which was restored from elsewhere.
         let is_new = self.generation != self.observed_generation || self.discovered_at.is_none();
         // What failed counts as observed. Whoever comes next does not know what it was that failed.

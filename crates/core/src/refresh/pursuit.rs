@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Extent, Hint, Noticed, Occasion, Progress, Wanted};
+use super::{Extent, Hint, Noticed, Occasion, Progress, Request, Wanted};
 use crate::journal::{Attempt, Outcome, RetryPolicy, Setback, Work};
 
 /// What one process knows of a Warehouse beside what its object says. It is forgotten when the process ends; what is lost with
@@ -26,9 +26,42 @@ pub struct Pursuit {
     listed: Option<(Timestamp, f64)>,
     /// What was asked for when it was last answered. The object may not say so, yet or at all.
     concluded: Option<u64>,
+    /// Since when a look at everything has been tried by the spec of this generation, while not all of it has succeeded.
+    trying: Option<(i64, Timestamp)>,
+    heard: Heard,
     /// The token for which all was done that could be, while the spec of this generation keeps it from being answered.
     done: Option<(i64, String)>,
     unfinished: Option<Unfinished>,
+}
+
+/// When each request was first heard of that nobody has answered since. What was looked at from then on need not be looked at again
+/// for its sake.
+#[derive(Clone, Debug, Default)]
+struct Heard {
+    /// The last answer, after which one token may say something new.
+    handled: String,
+    /// By token and by how often that stood there before.
+    first: BTreeMap<(String, usize), Timestamp>,
+}
+
+impl Heard {
+    /// When the last of the requests for everything was first heard of, if there is one. Those that are asked for no more are
+    /// forgotten.
+    fn everything(&mut self, handled: &str, requests: &[Request], now: Timestamp) -> Option<Timestamp> {
+        let before = std::mem::take(&mut self.first);
+        let is_known = self.handled == handled;
+        self.handled = handled.to_owned();
+        let mut last = None;
+        for (place, Request { token, ask }) in requests.iter().enumerate() {
+            let alike = requests[..place].iter().filter(|earlier| earlier.token == *token);
+            let key = (token.clone(), alike.count());
+            let heard = before.get(&key).filter(|heard| is_known && **heard <= now);
+            let heard = heard.copied().unwrap_or(now);
+            self.first.insert(key, heard);
+            last = last.max(ask.everything.then_some(heard));
+        }
+        last
+    }
 }
 
 /// What was begun, and is to be tried again.
@@ -52,6 +85,8 @@ pub struct Task {
     pub is_awaited: bool,
     /// What is pointed at, each with the time since which a look counts.
     pub hints: BTreeMap<Hint, Timestamp>,
+    /// Of everything, what was seen from then on counts: attempts and pushes that follow do not look again at what went well.
+    pub since: Timestamp,
     /// Which attempt this is.
     pub attempt: Attempt,
     uid: String,
@@ -148,7 +183,7 @@ impl Pursuit {
     /// Whether an event or somebody waits for the next look, whatever else it is made for: one that is long overdue, or new to whoever
     /// leads, is looked at as a whole.
     pub fn is_awaited(&self, progress: &Progress) -> bool {
-        let is_asked = self.wanted(progress).asked.is_some();
+        let is_asked = !self.wanted(progress).asked.is_empty();
         is_asked && (self.is_of_another(progress) || self.concluded != Some(progress.mark()))
     }
 
@@ -171,6 +206,7 @@ impl Pursuit {
         }
         let is_awaited = extent.is_awaited() || self.is_awaited(progress);
         let wanted = self.wanted(progress);
+        let since = self.everything_since(progress, &wanted.asked, extent, now);
         if self.pursued(progress, wanted.token.as_deref()).is_none() {
             self.unfinished = None;
         }
@@ -185,7 +221,7 @@ impl Pursuit {
         });
         unfinished.extent = unfinished.extent.max(extent);
         let mut hints = BTreeMap::new();
-        for pointer in wanted.asked.into_iter().flat_map(|ask| ask.at) {
+        for pointer in wanted.asked.into_iter().flat_map(|request| request.ask.at) {
             let heard = noticed.since(&pointer, now);
             // What was looked for in vain is looked for again.
             let since = heard.max(unfinished.since.get(&pointer.hint).copied().unwrap_or(heard));
@@ -196,6 +232,7 @@ impl Pursuit {
             extent,
             is_awaited,
             hints,
+            since,
             attempt: unfinished
                 .work
                 .get_or_insert_with(|| Work::accepted(now))
@@ -217,6 +254,11 @@ impl Pursuit {
         if let (Extent::Full(_), Some(since)) = (task.extent, found.complete_since) {
             self.looked = self.looked.max(task.generation);
             self.listed = Some((since, jitter));
+            self.trying = None;
+        }
+        // The object says when everything was found. When all was listed, which may be long before, a first look tells.
+        if let (Extent::Hinted, Some(since), false) = (task.extent, found.complete_since, self.has_tried) {
+            self.listed = self.listed.map(|(listed, spread)| (listed.min(since), spread));
         }
         let Some(mut unfinished) = self.unfinished.take() else {
             return Conclusion::Unanswered;
@@ -264,6 +306,24 @@ impl Pursuit {
         let done = self.done.as_ref();
         let done = done.filter(|(generation, _)| *generation == progress.generation);
         progress.wanted(self.looked, done.map(|(_, token)| token.as_str()))
+    }
+
+    /// The time since which what was seen of everything counts.
+    fn everything_since(
+        &mut self,
+        progress: &Progress,
+        requests: &[Request],
+        extent: Extent,
+        now: Timestamp,
+    ) -> Timestamp {
+        let requested = self.heard.everything(&progress.handled, requests, now);
+        if extent == Extent::Hinted {
+            return now;
+        }
+        let trying = self.trying;
+        let trying = trying.filter(|(generation, began)| *generation == progress.generation && *began <= now);
+        let (_, began) = *self.trying.insert(trying.unwrap_or((progress.generation, now)));
+        requested.map_or(began, |requested| requested.max(began))
     }
 
     /// A pursuit of another object.

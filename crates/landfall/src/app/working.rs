@@ -14,7 +14,7 @@ use super::opened::Opened;
 use crate::config::Config;
 use crate::controller::receivers::Settings;
 use crate::controller::warehouse::Discovery;
-use crate::discovery::Catalogs;
+use crate::discovery::{Catalogs, Failures};
 use crate::lease::Elected;
 use crate::live::Live;
 use crate::metrics::Metrics;
@@ -49,6 +49,7 @@ impl Working {
             catalogs: Arc::new(Catalogs::default()),
             store: opened.store.clone(),
             tag_cache: config.tag_cache,
+            failures: Arc::new(Failures::default()),
         };
         let statuses = Arc::new(Statuses::new(opened.store.resources().await?));
         let led = lead(opened, config, &discovery, (&live, &metrics));

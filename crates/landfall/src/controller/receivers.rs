@@ -37,8 +37,8 @@ pub struct Derived {
     pub closed: Vec<(String, String)>,
     /// Names of those that can, and what is wrong with them all the same.
     pub flawed: Vec<(String, String)>,
-    /// What stays published although nobody can tell the secret behind it now, and who posts there.
-    withheld: Vec<(ReceiverStatus, Sender)>,
+    /// What stays published although nobody can tell the secret behind it now.
+    withheld: Vec<ReceiverStatus>,
     /// All names, in the order of the spec.
     names: Vec<String>,
     /// Counts changes of the spec, where an API server does.
@@ -89,11 +89,7 @@ pub fn derive(snapshot: &Snapshot, settings: &Settings) -> Vec<Derived> {
                 }
                 Err(Closed { problem, is_certain }) => {
                     let before = published.iter().find(|published| published.name == spec.name);
-                    let before = before.filter(|_| !is_certain).cloned();
-                    let withheld = before.zip(sender(&spec.kind).ok());
-                    entry
-                        .withheld
-                        .extend(withheld.map(|(status, (sender, _))| (status, sender)));
+                    entry.withheld.extend(before.filter(|_| !is_certain).cloned());
                     entry.closed.push((spec.name.clone(), problem));
                 }
             }
@@ -206,8 +202,7 @@ impl Derived {
     fn statuses(&self) -> Vec<ReceiverStatus> {
         let of = |name: &String| {
             let open = self.open.iter().find(|open| open.name == *name).map(receiver_status);
-            let mut withheld = self.withheld.iter().map(|(status, _)| status);
-            open.or_else(|| withheld.find(|withheld| withheld.name == *name).cloned())
+            open.or_else(|| self.withheld.iter().find(|withheld| withheld.name == *name).cloned())
         };
         self.names.iter().filter_map(of).collect()
     }

@@ -22,7 +22,7 @@ use tokio::time::{Instant, interval_at, sleep};
 
 use self::lent::Lent;
 use self::memory::{Behind, Memory};
-use super::slots::{Places, Slots};
+use super::slots::{Kept, Places, Slots};
 use super::warehouse::Discovery;
 use crate::clock::{now, until};
 use crate::lease::Leadership;
@@ -265,16 +265,16 @@ impl Reconciler {
     fn begin(self: &Arc<Self>, term: Term, service: u64) -> Duration {
         let live = self.live.load();
         let now = now();
-        let mut admitted = Vec::new();
+        let (mut admitted, mut kept) = (Vec::new(), Kept::default());
         let mut plan = self.plan();
         let begun = plan.begin_admitted(now, |target, extent| {
             let known = live.warehouses.get(target);
             let hosts = known.map(|known| &*known.hosts).unwrap_or_default();
-            let places = self.slots.take(hosts, extent.is_awaited());
+            let places = self.slots.take(hosts, extent.is_awaited(), &mut kept);
             // What is overdue as well does not wait behind what is nothing else.
             let places = places.or_else(|| {
                 let is_awaited = !extent.is_awaited() && self.is_awaited(target);
-                is_awaited.then(|| self.slots.take(hosts, true)).flatten()
+                is_awaited.then(|| self.slots.take(hosts, true, &mut kept)).flatten()
             });
             let is_admitted = places.is_some();
             admitted.extend(places);

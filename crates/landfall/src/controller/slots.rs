@@ -32,6 +32,11 @@ pub struct Slot {
     freed: Arc<Notify>,
 }
 
+/// Slots, at most one for each host, that are kept for one who waits for another host as well, while those behind it are asked.
+/// Else it would be passed over for as long as both are busy.
+#[derive(Default)]
+pub struct Kept(HashMap<(String, bool), OwnedSemaphorePermit>);
+
 /// What one refresh needs to begin: a slot at each host that it will ask.
 pub struct Places(HashMap<String, Slot>);
 
@@ -44,18 +49,24 @@ impl Slots {
         }
     }
 
-    /// A slot at each of these hosts, or none: who has to wait for one host keeps nobody from another. Who asks no host at all
-    /// has its turn among its like.
-    pub fn take(&self, hosts: &[String], is_awaited: bool) -> Option<Places> {
+    /// A slot at each of these hosts, or none: who has to wait for one host keeps nobody from another, but for one slot that is
+    /// `kept` for it from those behind it. Who asks no host at all has its turn among its like.
+    pub fn take(&self, hosts: &[String], is_awaited: bool, kept: &mut Kept) -> Option<Places> {
         let nowhere = [String::new()];
         let hosts = if hosts.is_empty() { &nowhere } else { hosts };
-        let permits: Option<Vec<_>> = hosts.iter().map(|host| self.permit(host, is_awaited)).collect();
+        let permits: Vec<_> = hosts.iter().map(|host| (host, self.permit(host, is_awaited))).collect();
+        if permits.iter().any(|(_, permit)| permit.is_none()) {
+            for (host, permit) in permits {
+                let Some(permit) = permit else { continue };
+                kept.0.entry((host.clone(), is_awaited)).or_insert(permit);
+            }
+            return None;
+        }
         let slot = |(host, permit): (&String, _)| {
             let freed = self.freed.clone();
-            let permit = Some(permit);
             (host.clone(), Slot { permit, freed })
         };
-        Some(Places(hosts.iter().zip(permits?).map(slot).collect()))
+        Some(Places(permits.into_iter().map(slot).collect()))
     }
 
     fn permit(&self, host: &str, is_awaited: bool) -> Option<OwnedSemaphorePermit> {
@@ -113,34 +124,60 @@ mod tests {
         let freed = Arc::new(Notify::new());
         let slots = Slots::new(freed.clone());
         let (both, fast) = (hosts(&["fast", "slow"]), hosts(&["fast"]));
-        let mut waiting: Vec<Places> = (0..BACKGROUND).map(|_| slots.take(&both, false).unwrap()).collect();
-        assert!(slots.take(&fast, false).is_none());
+        let mut waiting: Vec<Places> = (0..BACKGROUND)
+            .map(|_| slots.take(&both, false, &mut Kept::default()).unwrap())
+            .collect();
+        assert!(slots.take(&fast, false, &mut Kept::default()).is_none());
         // What is done at one host frees the slot there, whatever goes on at the other.
         for places in &mut waiting {
             drop(places.at("fast"));
         }
         assert!(timeout(NOW, freed.notified()).await.is_ok());
-        let others: Vec<Places> = (0..BACKGROUND).map(|_| slots.take(&fast, false).unwrap()).collect();
+        let others: Vec<Places> = (0..BACKGROUND)
+            .map(|_| slots.take(&fast, false, &mut Kept::default()).unwrap())
+            .collect();
         drop(others);
         let _ = timeout(NOW, freed.notified()).await;
         // Who cannot have all has none, and that is no news to anybody.
         for _ in 0..2 * BACKGROUND {
-            assert!(slots.take(&both, false).is_none());
+            assert!(slots.take(&both, false, &mut Kept::default()).is_none());
         }
         assert!(timeout(NOW, freed.notified()).await.is_err());
-        assert!(slots.take(&fast, false).is_some());
+        assert!(slots.take(&fast, false, &mut Kept::default()).is_some());
         assert!(
-            slots.take(&both, true).is_some(),
+            slots.take(&both, true, &mut Kept::default()).is_some(),
             "what is awaited has slots of its own"
         );
         drop(waiting);
-        assert!(slots.take(&both, false).is_some());
+        assert!(slots.take(&both, false, &mut Kept::default()).is_some());
+    }
+
+    /// Two that both wait for two busy hosts: the one that waits longer has the next slot at each.
+    #[test]
+    fn who_waits_for_two_hosts_is_not_passed_over() {
+        let slots = Slots::new(Arc::default());
+        let (both, fast) = (hosts(&["fast", "slow"]), hosts(&["fast"]));
+        let take = |hosts: &[String]| slots.take(hosts, false, &mut Kept::default());
+        let mut busy: Vec<Places> = (0..BACKGROUND).map(|_| take(&both).unwrap()).collect();
+        drop(busy[0].at("fast"));
+        let mut kept = Kept::default();
+        assert!(slots.take(&both, false, &mut kept).is_none());
+        assert!(slots.take(&fast, false, &mut kept).is_none());
+        drop(busy[1].at("fast"));
+        assert!(
+            slots.take(&fast, false, &mut kept).is_some(),
+            "one is kept, and no more"
+        );
+        drop((kept, busy.remove(0)));
+        assert!(take(&both).is_some());
     }
 
     #[test]
     fn who_asks_no_host_has_a_turn_as_well() {
         let slots = Slots::new(Arc::default());
-        let turns: Vec<Option<Places>> = (0..=BACKGROUND).map(|_| slots.take(&[], false)).collect();
+        let turns: Vec<Option<Places>> = (0..=BACKGROUND)
+            .map(|_| slots.take(&[], false, &mut Kept::default()))
+            .collect();
         assert!(turns[BACKGROUND - 1].is_some() && turns[BACKGROUND].is_none());
     }
 }

@@ -6,6 +6,7 @@ mod outcome;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use landfall_core::discovery::{Discovered, Keeps, Subject, Undiscovered};
@@ -18,7 +19,7 @@ use landfall_core::selection::{Choice, TagCachePolicy};
 use super::credentials::Credentials;
 use super::slots::{Places, Slot};
 use crate::clock::now;
-use crate::discovery::Catalogs;
+use crate::discovery::{Catalogs, Failures};
 use crate::live::LiveWarehouse;
 use crate::registry::{Priority, RegistryClient};
 use crate::store::Store;
@@ -35,6 +36,7 @@ pub struct Discovery {
     pub catalogs: Arc<Catalogs>,
     pub store: Store,
     pub tag_cache: TagCachePolicy,
+    pub failures: Arc<Failures>,
 }
 
 /// What a refresh found.
@@ -81,6 +83,10 @@ pub struct Look {
     pub priority: Priority,
     /// Where events point.
     pub hints: Hints,
+    /// Of everything, what was seen from then on counts.
+    pub since: Timestamp,
+    /// How long after one look at everything the next is due by itself.
+    pub interval: Duration,
 }
 
 /// Looks at a Warehouse's subscriptions. A subscription that fails does not keep the others from their results. The slot that it
@@ -107,7 +113,6 @@ pub async fn refresh(
             image,
             policy,
             look,
-            interval: warehouse.interval.duration,
             noted: known.noted,
         };
         Some((index, refresh))

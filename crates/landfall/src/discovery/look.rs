@@ -44,6 +44,9 @@ pub enum LookError {
     /// The registry, or the way to it.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// It was tried a moment ago.
+    #[error("it was not asked again for the sake of a push to another, since a moment ago: {0}")]
+    Lately(String),
     /// A look ended in the middle; a bug.
     #[error("a look at a tag failed: {0}")]
     Panicked(String),
@@ -286,21 +289,26 @@ impl Repository {
         content: Option<Arc<Seen>>,
         seen: Timestamp,
     ) -> Result<(), LookError> {
-        let content = {
+        let (content, unnamed) = {
             let mut catalog = self.catalog().lock();
             let Some(content) = content.or_else(|| catalog.contents.get(&digest).cloned()) else {
                 return Ok(());
             };
-            catalog.note(tag.clone(), digest.clone(), content.clone(), seen);
-            content
+            let unnamed = catalog.note(tag.clone(), digest.clone(), content.clone(), seen);
+            (content, unnamed)
         };
         let found = Some((digest, content));
-        self.keep(tag, Sighting { seen, found }).await
+        self.keep(tag, Sighting { seen, found, unnamed }).await
     }
 
     async fn note_absent(&self, tag: &Tag, seen: Timestamp) -> Result<(), LookError> {
         self.catalog().lock().note_absent(tag, seen);
-        self.keep(tag, Sighting { seen, found: None }).await
+        let sighting = Sighting {
+            seen,
+            found: None,
+            unnamed: Vec::new(),
+        };
+        self.keep(tag, sighting).await
     }
 
     async fn keep(&self, tag: &Tag, sighting: Sighting) -> Result<(), LookError> {

@@ -2,7 +2,9 @@
 //! chosen is decided in `landfall-core`.
 
 mod catalogs;
+mod failures;
 mod look;
 
 pub use catalogs::Catalogs;
+pub use failures::Failures;
 pub use look::{LookError, Looked, Repository};

@@ -92,6 +92,8 @@ impl Pipeline {
             extent,
             priority: Priority::of(extent.is_awaited() || !waiting.is_empty()),
             hints: hints(&waiting, turn.began, &self.rules.retries),
+            since: turn.began,
+            interval: known.warehouse.interval.duration,
         };
         let (discovery, credentials) = (discovery.clone(), self.live.load().credentials.clone());
         let looked_at = known.clone();

@@ -438,6 +438,7 @@ async fn a_catalog_comes_back_as_it_was_seen() {
         let sighting = |second, found| Sighting {
             seen: at(second),
             found,
+            unnamed: Vec::new(),
         };
         store
             .note_tag("example/app", "anonymous", &one, sighting(2, Some(found.clone())))
@@ -464,6 +465,18 @@ async fn a_catalog_comes_back_as_it_was_seen() {
             .unwrap();
         let catalog = store.catalog("example/app", "anonymous").await.unwrap();
         assert!(catalog.tags.is_empty() && catalog.contents.is_empty(), "{catalog:?}");
+        // A tag moves where nothing is listed: what it held goes.
+        let other = Digest::parse(&format!("sha256:{}", "b".repeat(64))).unwrap();
+        let moved = Sighting {
+            seen: at(6),
+            found: Some((other.clone(), found.1.clone())),
+            unnamed: vec![found.0.clone()],
+        };
+        for look in [sighting(5, Some(found.clone())), moved] {
+            store.note_tag("example/app", "anonymous", &one, look).await.unwrap();
+        }
+        let catalog = store.catalog("example/app", "anonymous").await.unwrap();
+        assert_eq!(catalog.contents.keys().collect::<Vec<_>>(), [&other]);
         assert!(
             store
                 .catalog("example/app", "Secret shop/x")

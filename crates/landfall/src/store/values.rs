@@ -200,6 +200,8 @@ pub struct Sighting {
     pub seen: Timestamp,
     /// Where the tag points, and what that holds; absent where there is no such tag.
     pub found: Option<(Digest, Arc<Seen>)>,
+    /// What no tag points at any more because of that, as far as whoever looked knows.
+    pub unnamed: Vec<Digest>,
 }
 
 /// What a complete listing of a repository has left.

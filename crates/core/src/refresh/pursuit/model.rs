@@ -18,6 +18,7 @@
 //! | what failed for others is not taken up | missed |
 //! | an event was heard of whenever its tag was | missed |
 //! | what was answered is no less urgent than before, and is not written | restless |
+//! | a request for everything is content with what was seen before it was heard of | missed |
 
 use std::collections::HashMap;
 
@@ -72,7 +73,8 @@ struct Process {
     looking: Option<(Task, Timestamp)>,
     /// When it looked at each tag last, and at everything, by which spec of which object. The disk keeps it.
     tags: HashMap<Hint, Timestamp>,
-    all: Vec<(String, i64, Timestamp)>,
+    /// Everything is two parts, of which one may fail and the other not.
+    all: [Vec<(String, i64, Timestamp)>; 2],
     /// Whether others may have seen since what it did not, as far as the disk tells.
     is_behind: bool,
 }
@@ -246,6 +248,17 @@ impl World {
         let fails = !self.calm && self.chance.one_in(3);
         let is_full = matches!(task.extent, Extent::Full(_));
         let works = is_workable(task.generation);
+        if is_full {
+            let parts = if fails { 1 } else { 2 };
+            for all in &mut process.all[..parts] {
+                // One does not look again at what went well since everything is being looked at.
+                let known = all.iter().rfind(|(uid, generation, at)| {
+                    (uid, *generation) == (&task.uid, task.generation) && *at >= task.since
+                });
+                let known = known.map_or(began, |(_, _, at)| *at);
+                all.push((task.uid.clone(), task.generation, known));
+            }
+        }
         let found = match fails {
             true => Found {
                 outcome: Outcome::Setback(Setback::Failed("503".to_owned())),
@@ -260,7 +273,6 @@ impl World {
                     process.tags.insert(hint.clone(), known);
                 }
                 if is_full {
-                    process.all.push((task.uid.clone(), task.generation, began));
                     // That is noted so much later that the watch has told of everything before.
                     let spec = self.history.last().map(|object| object.generation);
                     process.is_behind &= spec != Some(task.generation);
@@ -362,8 +374,10 @@ impl World {
     fn hold(&self) -> Result<(), String> {
         let (object, writer) = (self.object(), &self.processes[self.writer]);
         let all = |generation: i64, since: Timestamp| {
-            let mut all = writer.all.iter();
-            all.any(|(uid, by, began)| *uid == object.uid && *by >= generation && *began >= since)
+            let is_it = |(uid, by, began): &(String, i64, Timestamp)| {
+                *uid == object.uid && *by >= generation && *began >= since
+            };
+            writer.all.iter().all(|all| all.iter().any(is_it))
         };
         for duty in &self.duties {
             let is_done = match duty {

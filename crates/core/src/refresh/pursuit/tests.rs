@@ -223,6 +223,79 @@ fn what_a_push_points_at_is_looked_for_also_where_everything_is() {
     assert_eq!(story.look(150, missing), Conclusion::Unanswered);
 }
 
+/// While one subscription fails, what went well counts from when it was first to be looked at: attempts and pushes that follow do not
+/// look at it again, and only who asks for everything does.
+#[test]
+fn what_went_well_is_not_looked_at_again_because_something_else_fails() {
+    let mut story = Story::settled();
+    story.progress.generation = 2;
+    let mut sinces = Vec::new();
+    let mut look = |story: &mut Story, now: i64| {
+        sinces.push(story.begin(now).unwrap().since.as_second());
+        story.look(now, failed());
+        story.progress.is_unfinished = true;
+    };
+    look(&mut story, 150);
+    look(&mut story, 200);
+    story.push("t1", &["1.0.0"]);
+    look(&mut story, 210);
+    story.progress.token = Some("now".to_owned());
+    look(&mut story, 220);
+    look(&mut story, 300);
+    // So many that the chain has no room for the first.
+    for number in 0..40 {
+        story.push(&format!("u{number}"), &["1.0.0"]);
+        look(&mut story, 400 + number);
+    }
+    story.progress.generation = 3;
+    look(&mut story, 900);
+    let mut expected = vec![150, 150, 150, 220, 220];
+    // The person's request stands there until there is no room for it. Then everything is asked for in the name of what was there last.
+    let full: Vec<i64> = (0..40)
+        .map(|number: i64| if number < 32 { 220 } else { 400 + number - 32 })
+        .collect();
+    expected.extend(full);
+    expected.push(900);
+    assert_eq!(sinces, expected);
+}
+
+/// Who asks by a token that stands there already, or that was answered before, asks for something new.
+#[test]
+fn a_token_that_is_used_again_wants_another_look() {
+    let mut story = Story::settled();
+    let since = |story: &mut Story, now: i64| story.begin(now).unwrap().since;
+    story.progress.token = Some("now".to_owned());
+    assert_eq!(since(&mut story, 150), at(150));
+    story.look(150, failed());
+    story.push("t1", &["1.0.0"]);
+    story.progress.token = Some("now".to_owned());
+    assert_eq!(since(&mut story, 200), at(200));
+    assert_eq!(story.look(200, Outcome::Effected), answered("now"));
+    story.progress.token = Some("other".to_owned());
+    story.look(300, Outcome::Effected);
+    story.progress.token = Some("now".to_owned());
+    assert_eq!(since(&mut story, 400), at(400));
+}
+
+/// Pushes move the time at which everything was found, and a restart believes it until a look tells when all was listed.
+#[test]
+fn restarts_do_not_put_the_interval_off() {
+    let mut story = Story::settled();
+    story.progress.discovered_at = Some(at(350));
+    story.push("t1", &["1.0.0"]);
+    let task = story.begin(360).unwrap();
+    let found = Found {
+        outcome: Outcome::Effected,
+        complete_since: Some(at(100)),
+        unseen: Vec::new(),
+    };
+    assert_eq!(task.extent, Extent::Hinted);
+    let policy = RetryPolicy::default();
+    assert_eq!(story.pursuit.end(&task, found, at(361), 0.0, &policy), answered("t1"));
+    story.progress.handled = "t1".to_owned();
+    assert_eq!(story.next(370), (BY_INTERVAL, at(400)));
+}
+
 #[test]
 fn an_interval_that_fails_is_tried_again_sooner() {
     let mut story = Story::settled();

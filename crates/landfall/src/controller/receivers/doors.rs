@@ -5,8 +5,8 @@ use std::borrow::Borrow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use landfall_core::door::{BaseUrl, PathDoor};
-use landfall_core::receiver::{Receiver, ReceiverName, Sender};
+use landfall_core::door::BaseUrl;
+use landfall_core::receiver::{Receiver, ReceiverName};
 
 use super::{Derived, Open};
 
@@ -16,9 +16,6 @@ pub struct Doors {
     open: HashMap<String, Arc<Receiver>>,
     /// Paths that are known to be receivers', of which nobody can tell the secret now.
     withheld: HashSet<String>,
-    /// Who posts to those. Each may have a path by its previous secret as well, which is published nowhere.
-    withheld_from: HashSet<Sender>,
-    base: String,
 }
 
 impl Doors {
@@ -41,12 +38,9 @@ impl Doors {
         Self {
             open: doors,
             withheld: withheld
-                .clone()
-                .flat_map(|(receiver, _)| ways(&receiver.path, base))
+                .flat_map(|receiver| ways(&receiver.path, base))
                 .map(str::to_owned)
                 .collect(),
-            withheld_from: withheld.map(|(_, sender)| *sender).collect(),
-            base: base.path().to_owned(),
         }
     }
 
@@ -55,13 +49,9 @@ impl Doors {
         self.open.get(path).cloned()
     }
 
-    /// Whether somebody is behind a path, or may be, and nobody can tell now who may come in.
+    /// Whether somebody is behind a path, and nobody can tell now who may come in.
     pub fn withholds(&self, path: &str) -> bool {
-        let may_be_that_of = |sender: &Sender| {
-            let path = path.strip_prefix(&self.base).unwrap_or(path);
-            PathDoor::may_be(path, *sender)
-        };
-        self.withheld.contains(path) || self.withheld_from.iter().any(may_be_that_of)
+        self.withheld.contains(path)
     }
 }
 
@@ -124,7 +114,7 @@ fn claims(derived: &[Derived]) -> HashMap<String, Vec<ReceiverName>> {
     }
     // What is published of one whose secret nobody can tell is its own still.
     for derived in derived {
-        for (status, _) in &derived.withheld {
+        for status in &derived.withheld {
             let owners = claims.entry(status.path.clone()).or_default();
             owners.push(derived.receiver_name(&status.name));
         }

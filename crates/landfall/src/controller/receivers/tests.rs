@@ -284,10 +284,6 @@ fn a_receiver_whose_secret_nobody_can_read_is_withheld_with_the_base_path_and_wi
     let doors = Doors::of(&derive(&snapshot, &settings), &settings.base_url);
     assert!(doors.withholds(&path) && doors.withholds(&format!("/in{path}")));
     assert!(doors.behind(&path).is_none() && !doors.withholds("/github/other"));
-    // The path of its previous secret is published nowhere: of its sender, any path may be it.
-    let previous = self::path("github", "shop", "hub", "old");
-    assert!(doors.withholds(&previous) && doors.withholds(&format!("/in{previous}")));
-    assert!(!doors.withholds(&self::path("gitlab", "shop", "hub", "old")));
 }
 
 /// While nobody can read the Secret of one, its published path is no other's.

@@ -1,5 +1,6 @@
 //! One look at one Warehouse: what it is for, what came of it, and the status that says so.
 
+use std::collections::BTreeSet;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -7,8 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use landfall_core::discovery::{is_success, warehouse_status};
 use landfall_core::journal::{Outcome, Setback};
 use landfall_core::lease::Term;
-use landfall_core::refresh::{Conclusion, Extent, Found, Task};
+use landfall_core::refresh::{Conclusion, Extent, Found, Hint, Task};
+use landfall_core::repository::{ImageRepository, Repository};
 use landfall_core::resource::status::{ConditionStatus, WarehouseStatus};
+use landfall_core::resource::{Source, Warehouse};
 use landfall_core::target::Target;
 use tokio::time::sleep;
 
@@ -36,6 +39,8 @@ enum Written {
     Gone,
     /// Another one leads.
     Deposed,
+    /// The API server refuses it, and another look is due.
+    Refused,
 }
 
 impl Reconciler {
@@ -81,6 +86,8 @@ impl Reconciler {
                     extent: task.extent,
                     priority: Priority::of(task.is_awaited),
                     hints: task.hints.clone(),
+                    since: task.since,
+                    interval,
                 };
                 // A task of its own, so that a bug in looking is one failed attempt and nothing more.
                 let looking =
@@ -101,6 +108,7 @@ impl Reconciler {
                     "the Secrets with credentials for namespace {} cannot be read: {failure}",
                     target.project()
                 );
+                drop(places);
                 (failed(&known, began, reason), None)
             }
         };
@@ -133,7 +141,8 @@ impl Reconciler {
             let pursuit = pursuits
                 .entry(target.clone())
                 .or_insert_with(|| self.new_pursuit(target));
-            pursuit.end(task, found(task, refreshed), ended, fastrand::f64(), &self.retries)
+            let found = found(task, refreshed, &known.warehouse);
+            pursuit.end(task, found, ended, fastrand::f64(), &self.retries)
         };
         let problems: Vec<String> = setbacks(refreshed).map(|setback| setback.reason().to_owned()).collect();
         let (extent, requests) = (task.extent, refreshed.requests);
@@ -165,12 +174,13 @@ impl Reconciler {
             Written::Yes => {}
             Written::Gone => tracing::debug!(%target, "it exists no more"),
             Written::Deposed => tracing::info!(%target, "another process leads and writes what it finds"),
+            Written::Refused => tracing::warn!(%target, "its status was refused, and makes way for another look"),
         }
         written
     }
 
-    /// Writes a status, until it is there or nobody wants it any more. Who has to wait for that holds up nobody else who would
-    /// ask the same registry.
+    /// Writes a status, until it is there, nobody wants it any more, or it is refused and another look is due: what is refused may be
+    /// what it says. Who has to wait for that holds up nobody else who would ask the same registry.
     async fn write(
         &self,
         target: &Target,
@@ -186,6 +196,9 @@ impl Reconciler {
                 Ok(written) => return written,
                 Err(Failure::Unreachable(_) | Failure::Conflict) => SOON.mul_f64(0.5 + fastrand::f64()),
                 Err(failure) => {
+                    if said && self.is_due(target, known) {
+                        return Written::Refused;
+                    }
                     if !said {
                         tracing::warn!(%target, problem = %failure, "a status cannot be written; it is tried again until it works");
                         said = true;
@@ -197,6 +210,15 @@ impl Reconciler {
             sleep(pause).await;
         }
         Written::Deposed
+    }
+
+    /// Whether there is a reason to look again.
+    fn is_due(&self, target: &Target, known: &LiveWarehouse) -> bool {
+        let (interval, now) = (self.interval(known), now());
+        let progress = self.progresses.of(target);
+        let pursuits = self.pursuits();
+        let pursuit = progress.as_ref().zip(pursuits.get(target));
+        pursuit.is_none_or(|(progress, pursuit)| pursuit.next(progress, interval, &self.retries, now).1 <= now)
     }
 
     async fn try_write(
@@ -290,11 +312,13 @@ fn turn(before: &WarehouseStatus, after: &WarehouseStatus) -> Option<Happening> 
 }
 
 /// What a look came to.
-fn found(task: &Task, refreshed: &Refreshed) -> Found {
-    let hints: Vec<_> = task.hints.keys().cloned().collect();
+fn found(task: &Task, refreshed: &Refreshed, warehouse: &Warehouse) -> Found {
+    // What points at nothing that anybody here looks at, such as a chart, is nobody's business here: it keeps nobody waiting.
+    let looked_for: BTreeSet<ImageRepository> = image_repositories(warehouse).collect();
+    let is_looked_for = |hint: &&Hint| matches!(&hint.repository, Repository::Image(name) if looked_for.contains(name));
+    let hints: Vec<_> = task.hints.keys().filter(is_looked_for).cloned().collect();
     let mendable = setbacks(refreshed).find(|setback| !matches!(setback, Setback::Hopeless(_)));
     let pointed = match hints.as_slice() {
-        // It points at nothing that anybody here looks at.
         [] => Outcome::Effected,
         hints => outcome(hints, refreshed, task.attempt),
     };
@@ -310,6 +334,17 @@ fn found(task: &Task, refreshed: &Refreshed) -> Found {
         complete_since: refreshed.complete_since.filter(|_| mendable.is_none()),
         unseen: hints.into_iter().filter(is_unseen).collect(),
     }
+}
+
+fn image_repositories(warehouse: &Warehouse) -> impl Iterator<Item = ImageRepository> {
+    let images = warehouse
+        .subscriptions
+        .iter()
+        .filter_map(|subscription| match &subscription.source {
+            Source::Image(image) => Some(image),
+            Source::Git(_) | Source::Chart(_) | Source::Generic { .. } | Source::Unreadable { .. } => None,
+        });
+    images.filter_map(|image| ImageRepository::parse(&image.repo_url).ok())
 }
 
 /// Why nothing will come of another look, where nothing failed that it could mend.

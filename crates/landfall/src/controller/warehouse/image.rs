@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 use landfall_core::artifact::Tag;
@@ -33,7 +33,6 @@ pub(super) struct ImageRefresh<'a> {
     pub(super) image: &'a ImageSubscription,
     pub(super) policy: &'a ImagePolicy,
     pub(super) look: &'a Look,
-    pub(super) interval: Duration,
     pub(super) noted: Timestamp,
 }
 
@@ -66,10 +65,9 @@ impl ImageRefresh<'_> {
         let failed = |error: LookError| Setback::Failed(error.to_string());
         let name = ImageRepository::parse(&self.image.repo_url)
             .map_err(|error| Setback::Hopeless(format!("repoURL: {error}")))?;
-        let caches_by_tag = self.discovery.tag_cache.applied(self.image.cache_by_tag);
-        let caches_by_tag = caches_by_tag.map_err(|error| Setback::Hopeless(error.to_string()))?;
+        let caches_by_tag = self.caches_by_tag()?;
         let repository = self.open(name).await.map_err(failed)?;
-        let looked = self.look(&repository, caches_by_tag, requests).await;
+        let looked = self.look_unless_in_vain(&repository, caches_by_tag, requests).await;
         let asked = repository.registry.requests();
         (requests.requests, requests.token_requests) = (asked.registry, asked.token);
         requests.asked = Some(now());
@@ -110,6 +108,34 @@ impl ImageRefresh<'_> {
         }))
     }
 
+    /// Whether what a tag pointed to once is what it points to. Where one tag alone is followed, it never is.
+    fn caches_by_tag(&self) -> Result<bool, Setback> {
+        if !self.policy.needs_listing() {
+            return Ok(false);
+        }
+        let applied = self.discovery.tag_cache.applied(self.image.cache_by_tag);
+        applied.map_err(|error| Setback::Hopeless(error.to_string()))
+    }
+
+    /// Looks, unless it is for the sake of a push to another repository and this one could not be looked at a moment ago.
+    async fn look_unless_in_vain(
+        &self,
+        repository: &Arc<Repository>,
+        caches_by_tag: bool,
+        requests: &mut Requests,
+    ) -> Result<(), LookError> {
+        let (failures, name, access) = (&self.discovery.failures, &repository.name, &repository.access);
+        let is_for_another = !self.look.hints.is_empty() && self.own_hints(repository).next().is_none();
+        if let Some(problem) = failures.lately(name, access).filter(|_| is_for_another) {
+            return Err(LookError::Lately(problem));
+        }
+        let began = Instant::now();
+        let looked = self.look(repository, caches_by_tag, requests).await;
+        let problem = looked.as_ref().err().map(ToString::to_string);
+        failures.note(name, access, began.elapsed(), problem);
+        looked
+    }
+
     async fn look(
         &self,
         repository: &Arc<Repository>,
@@ -125,10 +151,7 @@ impl ImageRefresh<'_> {
             requests.complete_since = requests.complete_since.min(listed);
         }
         self.look_until_chosen(repository, policy).await?;
-        if let Extent::Full(occasion) = self.look.extent
-            && !(caches_by_tag && policy.needs_listing())
-        {
-            let since = self.confirmed_since(occasion, began);
+        if let Some((occasion, since)) = self.doubts(repository, began).filter(|_| !caches_by_tag) {
             let doubtful = doubtful(repository, policy, occasion);
             for_each_tag(repository, doubtful, move |repository, tag| async move {
                 repository.confirm(&tag, since).await
@@ -145,15 +168,14 @@ impl ImageRefresh<'_> {
         repository: &Arc<Repository>,
         outcomes: &mut BTreeMap<Hint, HintOutcome>,
     ) -> Result<(), LookError> {
-        let ours = |hint: &Hint| matches!(&hint.repository, RepositoryName::Image(name) if *name == repository.name);
-        let hints: Vec<_> = self.look.hints.iter().filter(|(hint, _)| ours(hint)).collect();
+        let lists = self.policy.needs_listing();
         let mut looks = JoinSet::new();
         let mut failure = None;
-        for (hint, since) in hints {
+        for (hint, since) in self.own_hints(repository) {
             if looks.len() >= LOOKS {
                 note(looks.join_next().await, outcomes, &mut failure);
             }
-            looks.spawn(follow(repository.clone(), hint.clone(), *since));
+            looks.spawn(follow(repository.clone(), hint.clone(), since, lists));
         }
         while let Some(done) = looks.join_next().await {
             note(Some(done), outcomes, &mut failure);
@@ -161,28 +183,44 @@ impl ImageRefresh<'_> {
         failure.map_or(Ok(()), Err)
     }
 
+    fn own_hints<'b>(&'b self, repository: &'b Repository) -> impl Iterator<Item = (&'b Hint, Timestamp)> {
+        let ours = |hint: &Hint| matches!(&hint.repository, RepositoryName::Image(name) if *name == repository.name);
+        let hints = self.look.hints.iter();
+        hints
+            .filter(move |(hint, _)| ours(hint))
+            .map(|(hint, since)| (hint, *since))
+    }
+
     /// The time after which a listing must have begun. A listing that somebody else needed serves us as well while it is
     /// younger than our own interval. A changed spec wants one that is younger than itself: pushes that nobody wanted before
     /// are in no catalog. A request wants one of its own.
     fn listing_since(&self, repository: &Repository, began: Timestamp) -> Timestamp {
+        let interval = self.look.interval;
+        let lately = earlier(began, interval);
         let since = match self.look.extent {
-            Extent::Hinted if repository.catalog().lock().listed.is_some() => Timestamp::MIN,
-            Extent::Hinted | Extent::Full(Occasion::Interval) => earlier(began, self.interval),
-            Extent::Full(Occasion::SpecChanged) => earlier(self.noted, Duration::from_millis(1)),
-            Extent::Full(Occasion::Requested) => began,
+            // The interval brings the next in its time. One that it should have brought long ago was left for other credentials.
+            Extent::Hinted if repository.catalog().lock().listed.is_some() => earlier(lately, interval),
+            Extent::Hinted | Extent::Full(Occasion::Interval) => lately,
+            Extent::Full(Occasion::SpecChanged) => earlier(self.noted, Duration::from_millis(1)).max(lately),
+            Extent::Full(Occasion::Requested) => self.look.since.max(lately),
         };
         since.max(self.discovery.listed_since)
     }
 
-    /// The time after which what a tag points at must have been confirmed. A look that another subscription's failure brings back
-    /// before its time does not confirm again what was confirmed a moment ago; the next by the interval does.
-    fn confirmed_since(&self, occasion: Occasion, began: Timestamp) -> Timestamp {
-        let lately = earlier(began, self.interval / 2);
-        match occasion {
-            Occasion::Interval => lately,
-            Occasion::SpecChanged => lately.max(self.noted),
-            Occasion::Requested => began,
-        }
+    /// Why what tags point at may be another thing by now, and the time after which it must have been confirmed; nothing where
+    /// events name the tags that have moved.
+    fn doubts(&self, repository: &Repository, began: Timestamp) -> Option<(Occasion, Timestamp)> {
+        // An event that names no tag may be of any.
+        let untold = self.own_hints(repository).filter(|(hint, _)| hint.tag.is_none());
+        let untold = untold.map(|(_, since)| (Occasion::Requested, since));
+        let everything = match self.look.extent {
+            Extent::Hinted => None,
+            Extent::Full(occasion) => Some((occasion, self.look.since.max(earlier(began, self.look.interval)))),
+        };
+        let (occasion, since) = untold
+            .chain(everything)
+            .reduce(|(one, since), (other, also)| (one.max(other), since.max(also)))?;
+        Some((occasion, since.max(self.discovery.listed_since)))
     }
 
     async fn look_until_chosen(&self, repository: &Arc<Repository>, policy: &ImagePolicy) -> Result<(), LookError> {
@@ -199,9 +237,16 @@ impl ImageRefresh<'_> {
     }
 }
 
-async fn follow(repository: Arc<Repository>, hint: Hint, since: Timestamp) -> (Hint, Result<Looked, LookError>) {
+async fn follow(
+    repository: Arc<Repository>,
+    hint: Hint,
+    since: Timestamp,
+    lists: bool,
+) -> (Hint, Result<Looked, LookError>) {
     let looked = match &hint.tag {
         Some(tag) => repository.look(tag, since).await,
+        // The one tag that is followed is confirmed.
+        None if !lists => Ok(Looked::Listed),
         // The event names no tag: only a listing that is as young as it will do.
         None => repository
             .list(earlier(since, Duration::from_millis(1)))

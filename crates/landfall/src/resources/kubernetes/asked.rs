@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use kube::Client;
 use landfall_core::resource::{Kind, ResourceKey};
@@ -15,6 +16,8 @@ use super::status::in_time;
 
 /// Configurations whose Secrets are read at once.
 const AT_ONCE: usize = 8;
+/// So long a configuration is put off at most, while others change it.
+const LONGEST: Duration = Duration::from_secs(30);
 
 /// What is put off.
 pub(super) struct Asked {
@@ -29,6 +32,7 @@ struct Waiting {
     feed: Feed,
     read: Box<Read>,
     token: String,
+    since: Instant,
 }
 
 impl Asked {
@@ -76,9 +80,18 @@ impl Asked {
             return Some((feed, Report::Changed(read)));
         };
         let known = self.waiting.get_mut(&read.key);
-        if let Some(waiting) = known.filter(|waiting| waiting.token == token) {
-            waiting.read = read;
-            return None;
+        let since = known.as_ref().map_or_else(Instant::now, |waiting| waiting.since);
+        match known {
+            // Whoever asks again and again is answered by what is known.
+            Some(_) if since.elapsed() >= LONGEST => {
+                self.waiting.remove(&read.key);
+                return Some((feed, Report::Changed(read)));
+            }
+            Some(waiting) if waiting.token == token => {
+                waiting.read = read;
+                return None;
+            }
+            Some(_) | None => {}
         }
         let key = read.key.clone();
         let reading = read_secrets(self.client.clone(), secrets, self.reports.clone(), self.turns.clone());
@@ -89,7 +102,13 @@ impl Asked {
             // Where nobody listens, nobody waits.
             let _ = reports.send((of, done)).await;
         });
-        self.waiting.insert(key, Waiting { feed, read, token });
+        let waiting = Waiting {
+            feed,
+            read,
+            token,
+            since,
+        };
+        self.waiting.insert(key, waiting);
         None
     }
 }

@@ -112,7 +112,8 @@ async fn load(link: &mut Link, repository: &str, access: &str) -> Result<Catalog
 }
 
 /// Who did not find a tag says nothing of one that was seen, or listed, since.
-async fn note_tag(link: &mut Link, id: i64, tag: &Tag, Sighting { seen, found }: Sighting) -> Result<(), Failure> {
+async fn note_tag(link: &mut Link, id: i64, tag: &Tag, sighting: Sighting) -> Result<(), Failure> {
+    let Sighting { seen, found, unnamed } = sighting;
     let seen = seen.as_millisecond();
     let Some((digest, content)) = found else {
         let sql = "DELETE FROM tags WHERE repository = $1 AND tag = $2
@@ -127,7 +128,7 @@ async fn note_tag(link: &mut Link, id: i64, tag: &Tag, Sighting { seen, found }:
                WHERE tags.seen IS NULL OR tags.seen <= excluded.seen";
     link.execute(sql, &[&id, &tag.as_str(), &digest.as_str(), &seen, &json(&*content)])
         .await?;
-    Ok(())
+    forget(link, id, &unnamed).await
 }
 
 async fn note_content(link: &mut Link, id: i64, digest: &Digest, content: &Seen) -> Result<(), Failure> {

@@ -194,11 +194,13 @@ async fn what_was_seen_later_stays_whoever_writes_last() {
         Sighting {
             seen: at(second),
             found: Some((digest, seen)),
+            unnamed: Vec::new(),
         }
     };
     let miss = |second| Sighting {
         seen: at(second),
         found: None,
+        unnamed: Vec::new(),
     };
     let listing = |names: &[&str], second| Listing {
         tags: names.iter().map(|name| tag(name)).collect(),

@@ -27,7 +27,7 @@ impl Store {
         sighting: Sighting,
     ) -> Result<(), StoreError> {
         let (repository, access, tag) = (repository.to_owned(), access.to_owned(), tag.clone());
-        self.write_repeatable(1, move |writing| {
+        self.write_repeatable(1 + sighting.unnamed.len(), move |writing| {
             let connection = writing.connection;
             let id = id_of(connection, &repository, &access)?;
             let Some((digest, content)) = &sighting.found else {
@@ -45,7 +45,7 @@ impl Store {
                     digest.as_str(),
                     sighting.seen.as_millisecond()
                 ])?;
-            Ok(())
+            forget(connection, id, &sighting.unnamed)
         })
         .await
     }

@@ -13,18 +13,18 @@ use crate::deploy::folder;
 use crate::world::{PATIENCE, conditions, define, lines, quiet_registry};
 
 /// A project whose Warehouses are served, and the registry that stands for Docker Hub, behind a proxy that counts.
-struct Served {
-    cluster: Cluster,
+pub struct Served {
+    pub cluster: Cluster,
     registry: Registry,
-    proxy: CountingProxy,
+    pub proxy: CountingProxy,
 }
 
 impl Served {
-    fn start() -> Self {
+    pub fn start() -> Self {
         Self::with(|landfall| landfall)
     }
 
-    fn with(configure: impl FnOnce(Builder) -> Builder) -> Self {
+    pub fn with(configure: impl FnOnce(Builder) -> Builder) -> Self {
         let registry = quiet_registry();
         let proxy = CountingProxy::start(registry.host()).unwrap();
         let server: &'static ApiServer = shared();
@@ -42,12 +42,12 @@ impl Served {
         }
     }
 
-    fn uploader(&self) -> Uploader {
+    pub fn uploader(&self) -> Uploader {
         Uploader::new(self.registry.host())
     }
 
     /// Pushes an image, past the proxy. Returns its digest.
-    fn push(&self, tag: &str) -> String {
+    pub fn push(&self, tag: &str) -> String {
         let image = ImageSpec::new(tag);
         self.uploader().put_image("shop/api", tag, &image).unwrap().to_string()
     }
@@ -83,7 +83,7 @@ fn serving(landfall: Builder, mirror: &str) -> Builder {
         .arg("--registry-rate-limit=1000000")
 }
 
-fn best(status: &Value) -> (&str, &str) {
+pub fn best(status: &Value) -> (&str, &str) {
     let best = &status["discoveredArtifacts"]["images"][0]["references"][0];
     (
         best["tag"].as_str().unwrap_or_default(),
@@ -419,44 +419,6 @@ fn a_private_registry_is_shown_the_projects_credentials() {
     ));
     let warehouse = cluster.warehouse_when("api", "a first discovery", |status| best(status).0 == "1.0.0");
     assert_eq!(best(&warehouse["status"]).1, digest.to_string());
-}
-
-/// A subscription that fails does not make pushes to its neighbours dearer, nor do the attempts that follow.
-#[test]
-fn a_push_costs_two_requests_also_beside_what_fails() {
-    let served = Served::start();
-    served.push("1.0.0");
-    let refused = format!("127.0.0.1:{}/down", free_port().unwrap());
-    let project = &served.cluster.project;
-    let half = warehouse(project, "api", "docker.io/shop/api").replace(
-        "subscriptions: [",
-        &format!("subscriptions: [{{image: {{repoURL: '{refused}', constraint: ^1.0.0}}}}, "),
-    );
-    served.cluster.apply(&half);
-    let found = |tag: &'static str| {
-        let warehouse = served
-            .cluster
-            .warehouse_when("api", tag, |status| best(status).0 == tag);
-        assert!(conditions(&warehouse["status"]).contains("Ready=False (DiscoveryFailure)"));
-    };
-    found("1.0.0");
-    let path = served.cluster.path();
-    served.cluster.known(&path, "shop/api", 1);
-    served.proxy.take_requests();
-    for tag in ["1.1.0", "1.2.0"] {
-        served.push(tag);
-        served.cluster.pushed(&path, "shop/api", tag, 1);
-        found(tag);
-    }
-    // Attempts to look for the other one follow all the time.
-    let looks = || served.cluster.log().matches("a refresh failed in part").count();
-    let before = looks();
-    wait::until(PATIENCE, "two more looks", || (looks() >= before + 2).then_some(())).unwrap();
-    let expected = ["1.1.0", "1.2.0"].map(|tag| {
-        let manifest = format!("GET /v2/shop/api/manifests/{tag} 200");
-        [manifest, "GET /v2/shop/api/blobs/sha256:… 200".to_owned()]
-    });
-    assert_eq!(lines(&served.proxy.take_requests()), expected.concat());
 }
 
 /// Who leads again with nobody between knows what it knew, though something else failed all the time: a push costs what it did.

@@ -9,6 +9,7 @@ mod fan_out;
 mod image_updater;
 mod kargo;
 mod load;
+mod looks;
 mod outage;
 mod poison;
 mod readers;
