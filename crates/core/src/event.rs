@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Digest, Tag};
 use crate::repository::{GitRepository, ImageRepository};
+use crate::target::TargetKind;
 
 pub use request::RefreshRequested;
 
@@ -118,6 +119,18 @@ impl GitRefPushed {
 }
 
 impl Event {
+    /// Whether it may be for Promotions: who does not know which there are cannot tell for whom it is.
+    pub fn may_be_for_promotions(&self) -> bool {
+        match self {
+            Self::ArtifactPushed(_) | Self::GitRefPushed(_) => false,
+            Self::PullRequestClosed { .. } => true,
+            Self::RefreshRequested(request) => {
+                let mut criteria = request.criteria.iter();
+                criteria.any(|criteria| criteria.kind == TargetKind::Promotion)
+            }
+        }
+    }
+
     /// The repository in canonical form, for people and logs; of a pull request, its page; empty where there is neither.
     pub fn repository(&self) -> &str {
         match self {

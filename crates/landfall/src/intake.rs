@@ -83,19 +83,23 @@ impl Intake {
         if let Ok(contents) = &read
             && self.cannot_be_told(contents)
         {
-            tracing::warn!(
-                "a closed pull request is refused, since the Promotions cannot be read; its sender is asked to try again"
-            );
             return Taken::Unavailable;
         }
         self.keep_what_was_read(delivery, reach, peer, &read).await
     }
 
-    /// Whether it is about Promotions while nobody can tell which there are. Everything else goes on without them.
+    /// Whether it is about Promotions while nobody can tell which there are. Everything else goes on without them. Before everything
+    /// is known, all waits in the journal.
     fn cannot_be_told(&self, contents: &Contents) -> bool {
-        let is_of_promotions = |report: &Report| matches!(report.event, Event::PullRequestClosed { .. });
         let live = self.live.load();
-        live.known == Known::Everything && live.hides_promotions && contents.reports.iter().any(is_of_promotions)
+        let mut events = contents.reports.iter().map(|report| &report.event);
+        let is_refused = live.known == Known::Everything && events.any(|event| live.cannot_tell(event));
+        if is_refused {
+            tracing::warn!(
+                "a delivery for Promotions is refused, since they cannot be read; its sender is asked to try again"
+            );
+        }
+        is_refused
     }
 
     /// Writes down what was read of a delivery.

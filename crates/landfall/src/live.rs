@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use landfall_core::event::Event;
 use landfall_core::matcher::Index;
 use landfall_core::receiver::{Receiver, Sender};
 use landfall_core::refresh::Progress;
@@ -37,6 +38,13 @@ pub struct Live {
     pub receivers: Vec<ReceiverSummary>,
     /// Credentials for registries.
     pub credentials: Arc<Credentials>,
+}
+
+impl Live {
+    /// Whether nobody can tell for whom an event is.
+    pub fn cannot_tell(&self, event: &Event) -> bool {
+        self.hides_promotions && event.may_be_for_promotions()
+    }
 }
 
 /// What image subscriptions wish, compiled once, or why that cannot be evaluated. Other subscriptions have none.

@@ -122,6 +122,9 @@ impl Intake {
             Ok(evaluated) => evaluated,
             Err(malformed) => return self.keep_what_was_read(delivery, reach, peer, &Err(malformed)).await,
         };
+        if self.cannot_be_told(&evaluated.contents) {
+            return Taken::Unavailable;
+        }
         for problem in evaluated.contents.set_aside.iter().filter(|_| has_error(&evaluated)) {
             tracing::warn!(%receiver, problem, "an action of a generic receiver was not carried out");
         }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use landfall_core::event::Event;
 use landfall_core::matcher::{Explanation, Line};
@@ -12,34 +13,45 @@ use landfall_core::target::Target;
 
 use super::{PATROL, Pipeline};
 use crate::clock::{now, until};
+use crate::live::Live;
 use crate::store::{Matched, Unmatched};
 
 /// Entries that are matched and written together.
 const BATCH: u32 = 256;
 /// Entries and their work that are handed to the store together, unless one entry alone has more: so much is written at once.
 const PIECE: usize = 64;
+/// When it is tried again to match what is for Promotions while nobody can tell which there are.
+const UNTOLD: Duration = Duration::from_secs(1);
 
 impl Pipeline {
     pub(super) async fn match_arrivals(self: Arc<Self>) {
+        // Those at the beginning that wait until it can be told for whom they are.
+        let mut waiting = 0;
         loop {
             // Asked for before the look, so that what arrives during the look is not slept through.
             let arrival = self.arrivals.notified();
             let by = self.turns_until();
             let unmatched = self
-                .persist("entries to be matched", || self.store.unmatched(BATCH, by))
+                .persist("entries to be matched", || self.store.unmatched(BATCH, by, waiting))
                 .await;
             if unmatched.is_empty() {
                 // A wake-up is not all there is to rely on.
-                let pause = self.next_turn().await.map_or(PATROL, |next| until(next).min(PATROL));
+                let pause = match std::mem::take(&mut waiting) {
+                    0 => self.next_turn().await.map_or(PATROL, |next| until(next).min(PATROL)),
+                    _ => UNTOLD,
+                };
                 let _ = tokio::time::timeout(pause, arrival).await;
                 continue;
             }
-            self.match_batch(unmatched).await;
+            let live = self.live.load_full();
+            let is_untold = |entry: &Unmatched| entry.events.iter().any(|event| live.cannot_tell(event));
+            let (untold, told): (Vec<_>, Vec<_>) = unmatched.into_iter().partition(is_untold);
+            waiting += u32::try_from(untold.len()).unwrap_or(BATCH);
+            self.match_batch(&live, told).await;
         }
     }
 
-    async fn match_batch(&self, unmatched: Vec<Unmatched>) {
-        let live = self.live.load_full();
+    async fn match_batch(&self, live: &Live, unmatched: Vec<Unmatched>) {
         let now = now();
         let match_one = |entry: &Unmatched| {
             let explain = |event: &Event| live.index.explain(event, &entry.reach);

@@ -194,9 +194,10 @@ impl Store {
         ask!(self, accept(entry, window, arrived))
     }
 
-    /// The first entries that this process is still to match and whose turn has come by `by`.
-    pub async fn unmatched(&self, limit: u32, by: Timestamp) -> Result<Vec<Unmatched>, StoreError> {
-        ask!(self, unmatched(limit, by))
+    /// The first entries that this process is still to match and whose turn has come by `by`, without the first few that wait for
+    /// something else.
+    pub async fn unmatched(&self, limit: u32, by: Timestamp, skipped: u32) -> Result<Vec<Unmatched>, StoreError> {
+        ask!(self, unmatched(limit, by, skipped))
     }
 
     /// When the turn of the next entry that this process is still to match comes.

@@ -192,7 +192,7 @@ async fn what_was_matched_already_comes_with_its_work_once() {
     let Acceptance::New(id) = store.accept(matched(), WINDOW, |_| ()).await.unwrap() else {
         panic!("it is new")
     };
-    assert!(store.unmatched(10, Timestamp::MAX).await.unwrap().is_empty());
+    assert!(store.unmatched(10, Timestamp::MAX, 0).await.unwrap().is_empty());
     assert_eq!(store.entry(id).await.unwrap().unwrap().entry.matched, Some(at(0)));
     let again = store.accept(matched(), WINDOW, |_| ()).await.unwrap();
     assert!(
@@ -214,7 +214,7 @@ async fn a_delivery_is_matched_once_and_its_work_waits_until_it_is_settled() {
         let id = accepted(&store, at(0), None, "1.0.0").await;
         assert_eq!(
             store
-                .unmatched(10, at(0))
+                .unmatched(10, at(0), 0)
                 .await
                 .unwrap()
                 .iter()
@@ -224,7 +224,7 @@ async fn a_delivery_is_matched_once_and_its_work_waits_until_it_is_settled() {
         );
         planned(&store, id, at(1)).await;
         planned(&store, id, at(2)).await;
-        assert!(store.unmatched(10, at(0)).await.unwrap().is_empty());
+        assert!(store.unmatched(10, at(0), 0).await.unwrap().is_empty());
         assert_eq!(store.waiting_targets().await.unwrap(), [(api(), at(1))]);
         assert_eq!(store.waiting(&api()).await.unwrap()[0].hints, [hint("1.0.0")]);
         settled(&store, Outcome::Effected, at(3)).await;
@@ -325,9 +325,9 @@ async fn a_replay_of_what_nobody_wanted_has_it_matched_again() {
             work: Vec::new(),
         };
         store.plan(vec![nobody], at(1), |_: &Target| ()).await.unwrap();
-        assert!(store.unmatched(9, at(9)).await.unwrap().is_empty());
+        assert!(store.unmatched(9, at(9), 0).await.unwrap().is_empty());
         assert_eq!(store.replay(id, at(2)).await.unwrap(), Replay::Matching);
-        let unmatched = store.unmatched(9, at(9)).await.unwrap();
+        let unmatched = store.unmatched(9, at(9), 0).await.unwrap();
         assert_eq!(unmatched.iter().map(|entry| entry.id).collect::<Vec<_>>(), [id]);
         let whole = store.entry(id).await.unwrap().unwrap();
         assert_eq!(
@@ -527,7 +527,7 @@ async fn a_pace_makes_entries_wait_in_order_and_across_a_restart() {
         // What has no pace does not wait behind what has one.
         let free = accepted(&store, at(3), None, "2.0.0").await;
         let unmatched = async |store: &Store, second| {
-            let found = store.unmatched(10, at(second)).await.unwrap();
+            let found = store.unmatched(10, at(second), 0).await.unwrap();
             found.iter().map(|entry| entry.id).collect::<Vec<_>>()
         };
         assert_eq!(unmatched(&store, 3).await, [free, ids[0]]);

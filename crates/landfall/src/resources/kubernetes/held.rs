@@ -47,6 +47,11 @@ impl Heard {
         self.trouble.as_ref().is_some_and(is_forbidden)
     }
 
+    /// Whether it has been so often that it is no API server that has just started.
+    fn is_forbidden_for_good(&self) -> bool {
+        self.is_forbidden() && self.refusals >= REFUSALS
+    }
+
     /// Whether the API server said itself that it cannot be told at the moment.
     fn is_refused(&self) -> bool {
         self.trouble.as_ref().is_some_and(is_said)
@@ -197,6 +202,8 @@ impl Held {
             Feed::Kind {
                 kind: Kind::Promotion, ..
             } => heard.has_spoken(),
+            // For whom a delivery is, is said once and for all.
+            Feed::Kind { .. } if feed.is_of_subscribers() && !heard.is_forbidden_for_good() => heard.answered,
             Feed::Kind { kind, .. } => heard.answered || heard.is_forbidden() && self.others_answer(*kind),
             Feed::Secret { .. } => heard.answered || heard.is_refused(),
         };

@@ -19,6 +19,8 @@ const CLAIM: &str = "INSERT INTO claims AS held (target, replica) VALUES ($1, $2
                      RETURNING token, replica";
 /// So many targets are taken up at once.
 const SLICE: i64 = 1000;
+/// In milliseconds: what has waited longer for its process to match it is matched by another, which may know more.
+const UNMATCHED_FOR: i64 = 30_000;
 
 impl Store {
     /// Claims a target for one refresh, with what is kept of its resource.
@@ -104,11 +106,13 @@ async fn end_claim(link: &mut Link, target: &Target, token: i64) -> Result<bool,
 
 async fn left_behind(link: &mut Link, replica: i64, by: Timestamp) -> Result<Vec<Target>, Failure> {
     let sql = "UPDATE entries SET replica = $1 WHERE id IN (
-                 SELECT id FROM entries WHERE verdict = 'accepted' AND matched IS NULL
-                 AND NOT EXISTS (SELECT 1 FROM replicas WHERE replicas.id = entries.replica)
+                 SELECT id FROM entries WHERE verdict = 'accepted' AND matched IS NULL AND replica <> $1
+                 AND (greatest(slot, received) <= $3
+                      OR NOT EXISTS (SELECT 1 FROM replicas WHERE replicas.id = entries.replica))
                  ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED)
                AND EXISTS (SELECT 1 FROM replicas WHERE replicas.id = $1)";
-    link.execute(sql, &[&replica, &SLICE]).await?;
+    let long_ago = by.as_millisecond().saturating_sub(UNMATCHED_FOR);
+    link.execute(sql, &[&replica, &SLICE, &long_ago]).await?;
     let sql = "SELECT DISTINCT target FROM work WHERE due <= $1
                AND NOT EXISTS (SELECT 1 FROM claims WHERE claims.target = work.target) LIMIT $2";
     let rows = link.query(sql, &[&by.as_millisecond(), &SLICE]).await?;

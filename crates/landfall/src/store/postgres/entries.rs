@@ -16,9 +16,9 @@ use super::work;
 
 impl Store {
     /// The first entries that this process is still to match and whose turn has come by `by`.
-    pub async fn unmatched(&self, limit: u32, by: Timestamp) -> Result<Vec<Unmatched>, StoreError> {
+    pub async fn unmatched(&self, limit: u32, by: Timestamp, skipped: u32) -> Result<Vec<Unmatched>, StoreError> {
         let mut link = self.link().await?;
-        let read = unmatched(&mut link, self.replica(), limit, by).await;
+        let read = unmatched(&mut link, self.replica(), (limit, skipped), by).await;
         link.end(read)
     }
 
@@ -79,12 +79,20 @@ pub(super) async fn last_id(link: &mut Link) -> Result<EntryId, Failure> {
     Ok(EntryId::from_i64(last.unwrap_or_default()))
 }
 
-async fn unmatched(link: &mut Link, replica: i64, limit: u32, by: Timestamp) -> Result<Vec<Unmatched>, Failure> {
+async fn unmatched(
+    link: &mut Link,
+    replica: i64,
+    (limit, skipped): (u32, u32),
+    by: Timestamp,
+) -> Result<Vec<Unmatched>, Failure> {
     let sql = "SELECT id, reach, events FROM entries
                WHERE replica = $1 AND verdict = 'accepted' AND matched IS NULL AND slot <= $2
-               ORDER BY slot, id LIMIT $3";
+               ORDER BY slot, id LIMIT $3 OFFSET $4";
     let rows = link
-        .query(sql, &[&replica, &by.as_millisecond(), &i64::from(limit)])
+        .query(
+            sql,
+            &[&replica, &by.as_millisecond(), &i64::from(limit), &i64::from(skipped)],
+        )
         .await?;
     rows.iter()
         .map(|row| {

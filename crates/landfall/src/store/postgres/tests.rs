@@ -113,7 +113,7 @@ async fn whoever_was_taken_for_gone_writes_nothing_and_comes_back() {
     // The target is free, and what is to be matched is the other's.
     let taken = claimed(&b.store).await;
     b.store.left_behind(at(0)).await.unwrap();
-    let found = b.store.unmatched(9, at(0)).await.unwrap();
+    let found = b.store.unmatched(9, at(0), 0).await.unwrap();
     assert_eq!(found.iter().map(|entry| entry.id).collect::<Vec<_>>(), [unmatched]);
     let settlement = || Settlement {
         target: api(),
@@ -134,14 +134,29 @@ async fn what_a_process_leaves_is_anybodys_at_once() {
     let unmatched = accepted(&a.store, at(0), None, "1.0.0").await;
     let matched = accepted(&a.store, at(0), None, "2.0.0").await;
     planned(&a.store, matched, at(5)).await;
-    assert!(b.store.unmatched(9, at(0)).await.unwrap().is_empty());
+    assert!(b.store.unmatched(9, at(0), 0).await.unwrap().is_empty());
     assert!(b.store.left_behind(at(4)).await.unwrap().is_empty());
     claimed(&a.store).await;
     assert!(b.store.left_behind(at(5)).await.unwrap().is_empty());
     a.store.leave().await.unwrap();
     assert_eq!(b.store.left_behind(at(5)).await.unwrap(), [api()]);
-    let found = b.store.unmatched(9, at(0)).await.unwrap();
+    let found = b.store.unmatched(9, at(0), 0).await.unwrap();
     assert_eq!(found.iter().map(|entry| entry.id).collect::<Vec<_>>(), [unmatched]);
+}
+
+/// A process that does not know who subscribes, for example, takes deliveries all the same.
+#[tokio::test]
+async fn what_a_process_does_not_match_another_one_does() {
+    let database = database();
+    let (a, b) = (process(&database).await, process(&database).await);
+    let unmatched = accepted(&a.store, at(0), None, "1.0.0").await;
+    b.store.left_behind(at(29)).await.unwrap();
+    assert!(b.store.unmatched(9, at(29), 0).await.unwrap().is_empty());
+    b.store.left_behind(at(31)).await.unwrap();
+    let found = b.store.unmatched(9, at(31), 0).await.unwrap();
+    assert_eq!(found.iter().map(|entry| entry.id).collect::<Vec<_>>(), [unmatched]);
+    assert!(b.store.unmatched(9, at(31), 1).await.unwrap().is_empty());
+    assert!(a.store.unmatched(9, at(31), 0).await.unwrap().is_empty());
 }
 
 fn write(generation: i64, status: &str) -> ResourceWrite {

@@ -14,13 +14,13 @@ const COLUMNS: &str = "id, received, sender, receiver, peer, verdict, reason, du
 
 impl Store {
     /// The first entries that are still to be matched and whose turn has come by `by`.
-    pub async fn unmatched(&self, limit: u32, by: Timestamp) -> Result<Vec<Unmatched>, StoreError> {
+    pub async fn unmatched(&self, limit: u32, by: Timestamp, skipped: u32) -> Result<Vec<Unmatched>, StoreError> {
         self.read(move |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT id, reach, events FROM entries INDEXED BY entries_unmatched
-                 WHERE verdict = 'accepted' AND matched IS NULL AND slot <= ?2 ORDER BY slot, id LIMIT ?1",
+                 WHERE verdict = 'accepted' AND matched IS NULL AND slot <= ?2 ORDER BY slot, id LIMIT ?1 OFFSET ?3",
             )?;
-            let rows = statement.query_map((limit, by.as_millisecond()), |row| {
+            let rows = statement.query_map((limit, by.as_millisecond(), skipped), |row| {
                 Ok(Unmatched {
                     id: EntryId::from_i64(row.get(0)?),
                     reach: parsed(row, 1)?,

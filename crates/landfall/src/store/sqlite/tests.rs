@@ -218,7 +218,7 @@ async fn what_was_refused_and_comes_again_is_followed_up() {
     let again = take().await;
     assert!(matches!(again, Ok(Acceptance::Duplicate { .. })), "{again:?}");
     follows.try_recv().unwrap();
-    assert_eq!(store.unmatched(9, at(9)).await.unwrap().len(), 1);
+    assert_eq!(store.unmatched(9, at(9), 0).await.unwrap().len(), 1);
 }
 
 /// Who comes alone does not wait for other threads; of many, each is written with the others.

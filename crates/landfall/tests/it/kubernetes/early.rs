@@ -5,9 +5,10 @@ use std::thread::{self, ScopedJoinHandle};
 
 use landfall_harness::http::{self, Response};
 use landfall_harness::{ApiProxy, ApiServer, Rule, wait};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::cluster::{Cluster, hub, post, secret, shared, warehouse};
+use super::cluster::{Cluster, config, hub, post, secret, shared, warehouse};
+use super::kargo::{PULL_REQUEST, waiting_promotion};
 use super::refusals::refusal;
 use crate::world::{PATIENCE, delivery_id};
 
@@ -117,6 +118,60 @@ fn a_delivery_is_taken_while_nobody_can_be_asked_who_subscribes() {
     proxy.clear_rules();
     cluster.done(&delivery_id(&answer));
     cluster.refreshed(&["api"]);
+}
+
+/// Who can be told is told. What may be for Promotions waits until they can be, also when the rest is known, and is not refused: it
+/// was taken when nothing was known.
+#[test]
+fn a_closed_pull_request_waits_for_the_promotions() {
+    let proxy = shared().proxy().unwrap();
+    let project = shared().namespace().unwrap();
+    let receivers =
+        "[{name: ado, azure: {secretRef: {name: hook}}}, {name: hub, dockerhub: {secretRef: {name: hook}}}]";
+    let objects = secret(&project, "s3cret") + &config(&project, receivers) + &warehouse(&project, "api", "shop/api");
+    shared().apply(&objects).unwrap();
+    waiting_promotion(shared(), &project);
+    proxy.rule(Rule::on("/promotions?").answer(503));
+    let warehouses = proxy.hold("GET", WAREHOUSES);
+    let cluster = follow(&proxy, &project);
+    ready_when(&cluster, 200, RECEIVING);
+    let status = cluster.status_when("two receivers", |status| {
+        status["webhookReceivers"].as_array().is_some_and(|all| all.len() == 2)
+    });
+    let path = |place: usize| status["webhookReceivers"][place]["path"].as_str().unwrap().to_owned();
+    let close = || {
+        let links = json!({ "web": { "href": PULL_REQUEST } });
+        let closed =
+            json!({ "eventType": "git.pullrequest.merged", "resource": { "status": "completed", "_links": links } });
+        let headers = [("Content-Type", "application/json"), ("User-Agent", "VSServices/1.0")];
+        let url = cluster.landfall.url() + &path(0);
+        http::post(&url, &headers, closed.to_string().as_bytes()).unwrap()
+    };
+    let early = thread::scope(|scope| {
+        let early = scope.spawn(close);
+        unmatched(&cluster);
+        drop(warehouses);
+        early.join().unwrap()
+    });
+    assert_eq!(early.status, 200, "{}", early.text());
+    // Pushes are followed up meanwhile, and who comes now is asked to come again.
+    cluster.done(&cluster.matched(&path(1), "shop/api", 1));
+    assert_eq!(close().status, 503);
+    let id = delivery_id(&early);
+    let list = cluster
+        .landfall
+        .cli_json(&["deliveries", "show", &id, "-o", "json"])
+        .unwrap();
+    assert_eq!(list["matched"], Value::Null, "{list:#}");
+    proxy.clear_rules();
+    cluster.done(&id);
+    let promotion = ["promotions.kargo.akuity.io", "test.01j", "--namespace", &project];
+    wait::until(PATIENCE, "the Promotion's refresh", || {
+        let promotion = shared().get(&promotion).ok()?;
+        let token = &promotion["metadata"]["annotations"]["kargo.akuity.io/refresh"];
+        token.is_string().then_some(())
+    })
+    .unwrap();
 }
 
 /// Whoever may not read them never gets to know them by itself: deliveries are for others to take.

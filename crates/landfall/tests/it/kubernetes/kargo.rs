@@ -340,10 +340,10 @@ fn a_rotation_is_served_without_the_right_to_publish_it_and_published_with_it() 
     assert_eq!(kargo.post(&hub, &json!({})).0, 404);
 }
 
-const PULL_REQUEST: &str = "https://dev.azure.com/shop/_git/env/pullrequest/7";
+pub const PULL_REQUEST: &str = "https://dev.azure.com/shop/_git/env/pullrequest/7";
 
 /// A Promotion whose first step waits for the pull request.
-fn waiting_promotion(server: &ApiServer, project: &str) {
+pub fn waiting_promotion(server: &ApiServer, project: &str) {
     let promotion = format!(
         "apiVersion: kargo.akuity.io/v1alpha1\nkind: Promotion\nmetadata: {{name: test.01j, namespace: {project}}}\n\
          spec: {{stage: test, freight: f00, steps: [{{uses: git-wait-for-pr, as: wait}}]}}\n"

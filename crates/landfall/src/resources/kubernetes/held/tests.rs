@@ -148,6 +148,11 @@ fn a_namespace_whose_rights_are_missing_holds_up_no_other() {
     held.take(&hook(), Report::Listed(vec![secret("czE=")]));
     assert_eq!(known(&mut held), (Known::Receivers, true, false));
     held.take(&feeds[2], Report::Listed(vec![warehouse("api", "a/b")]));
+    // An API server that has just started refuses everybody: for whom a delivery is, is said once and for all.
+    for _ in 1..REFUSALS {
+        assert_eq!(known(&mut held), (Known::Receivers, true, false));
+        held.take(&feeds[3], Report::Trouble(forbidden()));
+    }
     assert_eq!(known(&mut held), (Known::Everything, true, false));
     held.take(&feeds[1], Report::Listed(vec![]));
     assert_eq!(known(&mut held), (Known::Everything, false, false));

@@ -26,7 +26,7 @@ fn much(id: EntryId) -> Vec<Matched> {
 }
 
 async fn is_to_be_matched(store: &store::Store, id: EntryId) -> bool {
-    let unmatched = store.unmatched(10, Timestamp::MAX).await.unwrap();
+    let unmatched = store.unmatched(10, Timestamp::MAX, 0).await.unwrap();
     unmatched.iter().any(|entry| entry.id == id)
 }
 
