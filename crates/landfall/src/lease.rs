@@ -22,7 +22,7 @@ use self::request::{LeaseApi, Outcome};
 pub enum Leadership {
     /// It does, in this term.
     Leader {
-        /// To be given along with whatever is written, so that what comes late from an earlier term can be refused.
+        /// Who asks for it again before he writes knows whether it is still the one that he began in.
         term: Term,
         /// It may believe so until then; each renewal makes it later, without a notice.
         until: Instant,
@@ -47,7 +47,8 @@ impl Leadership {
     /// Whether whoever waits for news must hear of the step from `self` to `new`.
     fn is_news(&self, new: &Self) -> bool {
         match (self, new) {
-            (Self::Leader { term, .. }, Self::Leader { term: new, .. }) => term != new,
+            // One that was over by the clock, and is prolonged all the same, was taken for over by whoever asked meanwhile.
+            (Self::Leader { term, until }, Self::Leader { term: new, .. }) => term != new || *until <= Instant::now(),
             (old, new) => old != new,
         }
     }

@@ -56,6 +56,15 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
+    /// The same, by which what failed is never given up.
+    pub fn endless(self) -> Self {
+        let failed = Backoff {
+            attempts: u32::MAX,
+            ..self.failed
+        };
+        Self { failed, ..self }
+    }
+
     /// The longest that any work ever waits. Whatever lies further in the future is there because the clock was set back.
     pub fn longest_delay(&self) -> Duration {
         self.failed.most.max(self.not_visible.most)

@@ -2,11 +2,11 @@
 //! that begin together are read together, and what has ended is settled together with what ends in the same moment.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use landfall_core::journal::{Outcome, Setback};
+use landfall_core::journal::{Outcome, RetryPolicy, Setback};
 use landfall_core::refresh::{Ask, Extent, Hint, Pointer};
 use landfall_core::target::Target;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
@@ -26,6 +26,8 @@ const TOGETHER: usize = 8;
 /// What has ended waits so long for others that are on their way, or until there are so many: all of them cost one commit.
 const GATHER: Duration = Duration::from_millis(20);
 const ENOUGH: usize = AT_ONCE;
+/// The log tells so often that refreshes are put off.
+const SAID: Duration = Duration::from_secs(60);
 /// How long a target waits at least, and at most, while the API server cannot be reached. It is spread, so that a thousand
 /// that wait do not come back in the same moment.
 const SHORTEST: f64 = 0.5;
@@ -35,6 +37,8 @@ const LONGEST: f64 = 3.0;
 pub(super) struct Annotating {
     places: Arc<Semaphore>,
     ended: Mutex<Vec<Ended>>,
+    /// When the log told last that refreshes are put off.
+    said: Mutex<Option<Instant>>,
     /// Signalled when there is something to settle.
     first: Notify,
     /// Signalled when there is no reason to wait for more.
@@ -79,6 +83,7 @@ impl Default for Annotating {
         Self {
             places: Arc::new(Semaphore::new(AT_ONCE)),
             ended: Mutex::default(),
+            said: Mutex::default(),
             first: Notify::new(),
             enough: Notify::new(),
         }
@@ -95,6 +100,16 @@ impl Annotating {
 
     fn free(&self) -> usize {
         self.places.available_permits()
+    }
+
+    /// Whether the log has not told of it for a while.
+    fn is_to_be_said(&self) -> bool {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_to_be_said = said.is_none_or(|said| said.elapsed() >= SAID);
+        if is_to_be_said {
+            *said = Some(Instant::now());
+        }
+        is_to_be_said
     }
 
     fn ended(&self) -> std::sync::MutexGuard<'_, Vec<Ended>> {
@@ -266,7 +281,8 @@ impl Pipeline {
             let mut wishes = std::mem::take(&mut ended.next);
             match (self.outcome(&ended), ended.turn) {
                 (Ok((outcome, words)), Some(turn)) => {
-                    let work = self.states_alike(&ended.waiting, (turn.began, ended_at), &outcome, &words);
+                    let retries = self.retries(&ended.came);
+                    let work = self.states_alike(&ended.waiting, (turn.began, ended_at), (&outcome, &words), &retries);
                     let settlement = Settlement {
                         target: ended.target.clone(),
                         resource: None,
@@ -319,6 +335,14 @@ impl Pipeline {
         settled.into_iter().zip(settlements.iter()).map(wishes).collect()
     }
 
+    /// How often it is tried again. Somebody has to grant a right that is missing, however long that takes.
+    fn retries(&self, came: &Came) -> RetryPolicy {
+        match came {
+            Came::Asked(Annotated::Failed(Failure::Forbidden(_))) => self.rules.retries.endless(),
+            _ => self.rules.retries,
+        }
+    }
+
     /// How a refresh ended, in words as well; or else what is wished for in its stead, as if it had not begun.
     fn outcome(&self, ended: &Ended) -> Result<(Outcome, String), Wishes> {
         let Ended {
@@ -335,7 +359,16 @@ impl Pipeline {
                 Ok((Outcome::Effected, format!("done: the API server has the token {token}")))
             }
             Came::Asked(Annotated::Gone) => Ok((Outcome::Effected, format!("{target} exists no more"))),
-            Came::Asked(Annotated::Failed(Failure::Unreachable(problem))) => Err(vec![put_off(target, problem)]),
+            Came::Asked(Annotated::Failed(Failure::Unreachable(problem))) => {
+                tracing::debug!(%target, problem, "a refresh is put off until the API server can be reached");
+                Err(vec![put_off()])
+            }
+            Came::Asked(Annotated::Failed(failure @ Failure::Unable(_))) => {
+                if self.annotating.is_to_be_said() {
+                    tracing::warn!(%target, problem = %failure, "refreshes are put off until the API server can take them");
+                }
+                Err(vec![put_off()])
+            }
             Came::Asked(Annotated::Failed(failure)) => {
                 tracing::warn!(%target, entries, problem = %failure, "a refresh could not be asked for");
                 let setback = Setback::Failed(failure.to_string());
@@ -354,8 +387,7 @@ impl Pipeline {
 
 /// While nobody can be asked, nothing has been attempted: no outage is too long for what waits in the journal. That the API server
 /// cannot be reached is told by those that watch it.
-fn put_off(target: &Target, problem: &str) -> (Extent, Timestamp) {
-    tracing::debug!(%target, problem, "a refresh is put off until the API server can be reached");
+fn put_off() -> (Extent, Timestamp) {
     let pause = SignedDuration::try_from_secs_f64(SHORTEST + (LONGEST - SHORTEST) * fastrand::f64());
     let due = now().checked_add(pause.unwrap_or_default()).unwrap_or(Timestamp::MAX);
     (Extent::Hinted, due)

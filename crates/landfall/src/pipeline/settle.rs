@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use landfall_core::discovery::warehouse_status;
-use landfall_core::journal::{EntryId, Outcome, Setback, Work};
+use landfall_core::journal::{EntryId, Outcome, RetryPolicy, Setback, Work};
 use landfall_core::refresh::{Extent, Occasion};
 use landfall_core::resource::status::WarehouseStatus;
 use landfall_core::target::Target;
@@ -111,7 +111,7 @@ impl Pipeline {
         }
         let Turn { claim, began, .. } = turn;
         let ended = now();
-        let work = self.states_alike(waiting, (began, ended), &outcome, &words);
+        let work = self.states_alike(waiting, (began, ended), (&outcome, &words), &self.rules.retries);
         let settlement = || Settlement {
             target: target.clone(),
             resource: None,
@@ -134,14 +134,14 @@ impl Pipeline {
         &self,
         waiting: &[WaitingWork],
         (began, ended): (Timestamp, Timestamp),
-        outcome: &Outcome,
-        words: &str,
+        (outcome, words): (&Outcome, &str),
+        retries: &RetryPolicy,
     ) -> States {
         let served = waiting.len();
         let state = |waiting: &WaitingWork| {
             let attempt = waiting.work.next_attempt()?;
             let work = waiting.work.clone();
-            let after = work.after(attempt, outcome.clone(), ended, fastrand::f64(), &self.rules.retries);
+            let after = work.after(attempt, outcome.clone(), ended, fastrand::f64(), retries);
             let record = AttemptRecord {
                 attempt,
                 began,

@@ -20,6 +20,9 @@ pub enum Failure {
     /// It cannot be reached, or cannot answer anybody at the moment.
     #[error("the API server cannot be reached: {0}")]
     Unreachable(String),
+    /// It can be reached, and something that it needs for this cannot: its etcd, or somebody whom it asks first.
+    #[error("the API server cannot do it at the moment: {0}")]
+    Unable(String),
     /// Any other refusal.
     #[error("the API server refuses: {0}")]
     Refused(String),
@@ -50,6 +53,7 @@ impl Failure {
             429 | 502..=504 => Self::Unreachable(message()),
             // JSON that is no API server's: of what stands before it, which has overload and outages of its own.
             0 => Self::Unreachable("the answer is not an API server's".to_owned()),
+            500..=599 => Self::Unable(message()),
             _ => Self::Refused(message()),
         }
     }
@@ -80,7 +84,7 @@ mod tests {
             (401, Failure::Forbidden("no".into())),
             (403, Failure::Forbidden("no".into())),
             (422, Failure::Refused("no".into())),
-            (500, Failure::Refused("no".into())),
+            (500, Failure::Unable("no".into())),
             (429, Failure::Unreachable("no".into())),
             (503, Failure::Unreachable("no".into())),
             (504, Failure::Unreachable("no".into())),

@@ -170,7 +170,9 @@ impl Following {
                 Err(error) => {
                     let failure = failure(error);
                     // API servers older than 1.32, and those where it is turned off, have no such stream.
-                    if from.strategy == InitialListStrategy::StreamingList && matches!(failure, Failure::Refused(_)) {
+                    if from.strategy == InitialListStrategy::StreamingList
+                        && matches!(failure, Failure::Refused(_) | Failure::Unable(_))
+                    {
                         tracing::debug!(feed = %self.feed, problem = %failure, "what there is is read in pages");
                         from.strategy = InitialListStrategy::ListWatch;
                         events.set(self.begin(&from));
@@ -310,7 +312,7 @@ fn failure(error: WatchError) -> Failure {
 fn pause(failures: u32, failure: &Failure) -> Duration {
     let doubled = FIRST_PAUSE.saturating_mul(1 << failures.min(10));
     let longest = match failure {
-        Failure::Forbidden(_) | Failure::Refused(_) => LONGEST_PAUSE_REFUSED,
+        Failure::Forbidden(_) | Failure::Refused(_) | Failure::Unable(_) => LONGEST_PAUSE_REFUSED,
         Failure::NotFound | Failure::Conflict | Failure::Expired | Failure::Unreachable(_) => LONGEST_PAUSE,
     };
     // Spread, so that not every watch of every replica comes back in the same moment.

@@ -322,6 +322,36 @@ fn an_api_server_that_asks_for_patience_has_every_annotation_in_the_end() {
     );
 }
 
+/// An API server that cannot ask its etcd, or an admission webhook, says so as it likes: no outage is too long, and none uses up attempts.
+#[test]
+fn an_api_server_that_is_unable_uses_up_no_attempts() {
+    let proxy = shared().proxy().unwrap();
+    let project = shared().namespace().unwrap();
+    let cluster = Cluster::of(shared(), &project, proxy.kubeconfig(), |landfall| {
+        landfall.arg("--retry-attempts=1")
+    });
+    cluster.apply(&(secret(&project, "s3cret") + &hub(&project)));
+    cluster.warehouses(&["api"], "shop/api");
+    let path = cluster.path();
+    cluster.known(&path, "shop/api", 1);
+    let unable = refusal(500, "InternalError", "failed calling webhook: connection refused");
+    proxy.rule(Rule::on("/warehouses/").method("PATCH").first(3).respond(unable));
+    let delivery = cluster.done(&cluster.pushed(&path, "shop/api", "1.2.0", 1));
+    let attempts = delivery["work"][0]["attempts"].as_array().unwrap();
+    assert_eq!(attempts.len(), 1, "{delivery:#}");
+    cluster.says("refreshes are put off until the API server can take them");
+    assert_eq!(count(&proxy, "PATCH", "/warehouses/", 500), 3);
+    // A right that is missing is waited for as well, and each attempt is told.
+    let forbidden = refusal(403, "Forbidden", "no right to patch warehouses");
+    proxy.rule(Rule::on("/warehouses/").method("PATCH").first(2).respond(forbidden));
+    let delivery = cluster.done(&cluster.pushed(&path, "shop/api", "1.2.1", 1));
+    assert_eq!(
+        delivery["work"][0]["attempts"].as_array().unwrap().len(),
+        3,
+        "{delivery:#}"
+    );
+}
+
 /// Annotations that take for ever keep nobody waiting, and those of a sender that does not wait for his answer are asked for as
 /// well.
 #[test]
@@ -350,14 +380,14 @@ fn the_answer_waits_for_no_annotation_and_who_hangs_up_ends_none() {
     cluster.refreshed(&["api", "other", "web", "worker"]);
 }
 
-/// What no patience mends is an attempt, and is tried again: a conflict within the API server, or a fault of a webhook of its own.
+/// What no patience mends is an attempt, and is tried again: a conflict within the API server, or what a webhook of its own forbids.
 #[test]
 fn a_patch_that_is_refused_is_tried_again() {
     let (proxy, cluster) = start();
     cluster.warehouses(&["api"], "shop/api");
     let path = cluster.path();
     cluster.known(&path, "shop/api", 1);
-    let fault = refusal(500, "InternalError", "failed calling webhook");
+    let fault = refusal(422, "Invalid", "denied by a webhook");
     proxy.rule(Rule::on("/warehouses/api").method("PATCH").first(1).respond(conflict()));
     proxy.rule(Rule::on("/warehouses/api").method("PATCH").first(1).respond(fault));
     proxy.rule(Rule::on("/warehouses/api").method("PATCH").first(1).hang_up());
