@@ -9,13 +9,13 @@ use serde::Deserialize;
 use super::types::{DeliveryDetail, DeliverySummary, Replayed};
 use super::{Admin, Refusal};
 use crate::clock::now;
-use crate::store::{EntryFilter, Replay};
+use crate::store::{EntryFilter, EntryState, Replay};
 
 /// Which deliveries to list.
 #[derive(Deserialize)]
 pub(super) struct Listing {
     #[serde(default)]
-    dead: bool,
+    state: EntryState,
     #[serde(default = "default_limit")]
     limit: u32,
 }
@@ -32,7 +32,7 @@ pub(super) async fn list(
     Query(listing): Query<Listing>,
 ) -> Result<Json<Vec<DeliverySummary>>, Refusal> {
     let filter = EntryFilter {
-        dead: listing.dead,
+        state: listing.state,
         limit: listing.limit.min(MOST),
     };
     let entries = admin.pipeline.store.entries(filter).await?;

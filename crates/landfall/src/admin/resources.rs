@@ -1,5 +1,7 @@
 //! Resources with their statuses, receivers with their URLs, and what is wrong in the manifests.
 
+use std::collections::HashMap;
+
 use axum::Json;
 use axum::extract::{Path, State};
 use landfall_core::resource::{Kind, ResourceKey};
@@ -7,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::types::ManifestProblem;
 use super::{Admin, Refusal};
-use crate::live::ReceiverSummary;
+use crate::live::{PreviousSecret, ReceiverSummary};
 use crate::resources::{Loaded, Origin, ProblemKind};
 
 /// All resources of a kind, each as its manifest has it, with its status and generation.
@@ -67,14 +69,26 @@ fn as_served(key: &ResourceKey, loaded: &Loaded) -> Value {
 }
 
 /// Receivers, with the URLs to configure at their senders.
-pub(super) async fn receivers(State(admin): State<Admin>) -> Json<Vec<ReceiverSummary>> {
+pub(super) async fn receivers(State(admin): State<Admin>) -> Result<Json<Vec<ReceiverSummary>>, Refusal> {
     let mut receivers = admin.pipeline.live.load().receivers.clone();
-    for receiver in &mut receivers {
-        if let Some(previous) = &mut receiver.previous_secret {
-            *previous = admin.pipeline.metrics.previous_secrets.of(&receiver.receiver);
-        }
+    let with_previous = receivers
+        .iter_mut()
+        .filter(|receiver| receiver.previous_secret.is_some());
+    let with_previous: Vec<_> = with_previous.collect();
+    if with_previous.is_empty() {
+        return Ok(Json(receivers));
     }
-    Json(receivers)
+    // What the journal has is of earlier processes as well, and of others that share it.
+    let kept: HashMap<_, _> = admin.pipeline.store.previous_secrets().await?.into_iter().collect();
+    for receiver in with_previous {
+        let counted = admin.pipeline.metrics.previous_secrets.of(&receiver.receiver);
+        let kept = kept.get(&receiver.receiver).copied().unwrap_or_default();
+        receiver.previous_secret = Some(PreviousSecret {
+            deliveries: counted.deliveries.max(kept.deliveries),
+            last: counted.last.max(kept.last),
+        });
+    }
+    Ok(Json(receivers))
 }
 
 /// What is wrong in the manifests.

@@ -30,6 +30,9 @@ pub(super) struct ListArgs {
     /// Only those with a target that was given up.
     #[arg(long)]
     dead: bool,
+    /// Only those that are not done yet: still to be matched, or with a target that is still to be refreshed.
+    #[arg(long, conflicts_with = "dead")]
+    waiting: bool,
     /// At most this many.
     #[arg(long, default_value_t = 50)]
     limit: usize,
@@ -72,7 +75,12 @@ impl DeliveriesCommand {
 
 async fn list(args: ListArgs) -> anyhow::Result<()> {
     let client = Client::new(&args.server.data_dir)?;
-    let path = format!("/v1/deliveries?dead={}&limit={}", args.dead, args.limit);
+    let state = match (args.dead, args.waiting) {
+        (true, _) => "dead",
+        (_, true) => "waiting",
+        (false, false) => "any",
+    };
+    let path = format!("/v1/deliveries?state={state}&limit={}", args.limit);
     let deliveries: Vec<DeliverySummary> = client.get(&path).await?;
     if args.output != Format::Table {
         return print_json(&deliveries);
@@ -83,7 +91,9 @@ async fn list(args: ListArgs) -> anyhow::Result<()> {
         let events: Vec<String> = entry.events.iter().map(event).collect();
         let waits = entry.waits_until.map(|turn| format!("waits until {turn:.0}"));
         let counts = delivery.targets.iter().map(|(state, count)| format!("{count} {state}"));
-        let targets: Vec<String> = counts.chain(waits).collect();
+        let is_unmatched = entry.verdict == Verdict::Accepted && entry.matched.is_none();
+        let unmatched = (is_unmatched && waits.is_none()).then(|| "not matched yet".to_owned());
+        let targets: Vec<String> = counts.chain(waits).chain(unmatched).collect();
         let what = if events.is_empty() {
             entry.reason
         } else {

@@ -17,6 +17,9 @@ use crate::config::{Config, LogFormat};
 use crate::resources::Place;
 use crate::server::tls::{CertificateFiles, TlsSettings, Typed};
 
+/// The webhook door stays open for so long at the end, unless somebody says otherwise: Services hear later that a pod ends.
+const LINGER: Duration = Duration::from_secs(5);
+
 /// Receive deliveries as Kargo's external webhooks server does, with its variables.
 ///
 /// Takes the resources from the API server, writes the status of ProjectConfigs and of the ClusterConfig, and refreshes
@@ -49,7 +52,8 @@ pub(super) struct ExternalWebhooksServerArgs {
     /// The file with the certificate's private key, as PEM.
     #[arg(long, env = "TLS_KEY_PATH", value_name = "FILE")]
     tls_key_path: Option<PathBuf>,
-    /// How long requests that have begun may take when the process is told to stop.
+    /// How long the end may take when the process is told to stop: first the webhook door stays open for --shutdown-delay, and then
+    /// requests that have begun may go on.
     #[arg(long, env = "GRACEFUL_SHUTDOWN_TIMEOUT", default_value = "30s", value_name = "DURATION", value_parser = duration)]
     graceful_shutdown_timeout: Duration,
     /// Kargo's own namespace. Nothing that is done here depends on it.
@@ -101,7 +105,7 @@ impl ExternalWebhooksServerArgs {
         if !idle.is_empty() {
             notes.push(format!("these settings have no effect: {}", idle.join(", ")));
         }
-        if self.data_dir.as_os_str() == DATA_DIR {
+        if self.data_dir.as_os_str() == DATA_DIR && !self.server.has_database() {
             notes.push(format!(
                 "the journal is in {DATA_DIR} and ends with the pod; mount a volume, and name it by --data-dir or LANDFALL_DATA_DIR"
             ));
@@ -111,6 +115,11 @@ impl ExternalWebhooksServerArgs {
 
     fn meaning(self) -> Result<Config, UsageError> {
         let tls = self.tls()?;
+        let linger = self
+            .server
+            .shutdown_delay()
+            .unwrap_or(LINGER)
+            .min(self.graceful_shutdown_timeout);
         let server = match self.external_webhook_server_base_url.filter(|url| !url.is_empty()) {
             Some(url) => {
                 server::base_url_of("EXTERNAL_WEBHOOK_SERVER_BASE_URL", &url)?;
@@ -138,7 +147,9 @@ impl ExternalWebhooksServerArgs {
             log_format: self.log_format,
             log_level: self.log_level,
         })?;
-        config.limits.drain = self.graceful_shutdown_timeout;
+        // Kubernetes ends the pod when that is over, whatever it was for.
+        config.limits.linger = linger;
+        config.limits.drain = self.graceful_shutdown_timeout - linger;
         Ok(config)
     }
 

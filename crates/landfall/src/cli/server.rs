@@ -32,6 +32,10 @@ pub(super) struct ServerArgs {
     /// How long a client may take for the head of a request, for its body, and between two requests on one connection.
     #[arg(long, env = "LANDFALL_CLIENT_TIMEOUT", default_value = "15s", value_name = "DURATION", value_parser = positive_duration)]
     client_timeout: Duration,
+    /// How long the webhook door stays open when the process is told to stop, so that whoever sends requests here hears of it first; 0s,
+    /// and 5s for external-webhooks-server, unless it is set.
+    #[arg(long, env = "LANDFALL_SHUTDOWN_DELAY", value_name = "DURATION", value_parser = duration)]
+    shutdown_delay: Option<Duration>,
     /// How many connections there are at once, at most.
     #[arg(long, env = "LANDFALL_MAX_CONNECTIONS", default_value_t = 4096, value_name = "N",
           value_parser = clap::value_parser!(u32).range(1..))]
@@ -130,6 +134,16 @@ pub(super) struct Own {
 const SYSTEM_NAMESPACE: &str = "kargo-system-resources";
 
 impl ServerArgs {
+    /// How long the webhook door stays open at the end, where somebody has said so.
+    pub(super) fn shutdown_delay(&self) -> Option<Duration> {
+        self.shutdown_delay
+    }
+
+    /// Whether somebody has said that a database keeps the journal.
+    pub(super) fn has_database(&self) -> bool {
+        matches!(self.journal.meaning(), Ok(Some(_)))
+    }
+
     /// Whether somebody has said where senders reach the webhook door.
     pub(super) fn has_base_url(&self) -> bool {
         self.base_url.as_ref().is_some_and(|url| !url.is_empty())
@@ -193,6 +207,7 @@ impl ServerArgs {
                 count: self.retention_count,
             },
             limits: Limits {
+                linger: self.shutdown_delay.unwrap_or_default(),
                 connections: self.max_connections as usize,
                 head: self.client_timeout,
                 body: self.client_timeout,

@@ -46,7 +46,7 @@ pub async fn bind(address: &ListenAddress) -> io::Result<Bound> {
 }
 
 impl Bound {
-    /// Serves until `stop` ends, then lets requests that have begun end.
+    /// Serves until `stop` has ended for as long as it lingers, then lets requests that have begun end.
     pub async fn serve(self, routes: Router, tls: Option<Tls>, limits: Limits, stop: impl Future<Output = ()>) {
         let patience = Patience {
             waiting: limits.head,
@@ -55,9 +55,13 @@ impl Bound {
         let serving = Arc::new(Serving { routes, tls, patience });
         let places = Places::new(limits.connections);
         let (stopping, is_stopping) = watch::channel(false);
+        let end = async {
+            stop.await;
+            tokio::time::sleep(limits.linger).await;
+        };
         tokio::select! {
             never = accept_all(&self.listener, &serving, &places, &is_stopping) => match never {},
-            () = stop => {}
+            () = end => {}
         }
         drop(self.listener);
         stopping.send_replace(true);

@@ -61,7 +61,9 @@ pub struct Limits {
     pub body: Duration,
     /// All bodies that are being read, together, in bytes.
     pub bodies: usize,
-    /// For requests that have begun, when the process is told to stop.
+    /// So long further connections are accepted when the process is told to stop: whoever sends them here hears of that later.
+    pub linger: Duration,
+    /// For requests that have begun, after that.
     pub drain: Duration,
 }
 
@@ -72,6 +74,7 @@ impl Default for Limits {
             head: Duration::from_secs(15),
             body: Duration::from_secs(15),
             bodies: 256 << 20,
+            linger: Duration::ZERO,
             // Kubernetes kills Image Updater's pods ten seconds after it has told them.
             drain: Duration::from_secs(8),
         }

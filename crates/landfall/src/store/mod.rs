@@ -20,11 +20,13 @@ use landfall_core::resource::ResourceKey;
 use landfall_core::silence::Rhythm;
 use landfall_core::target::Target;
 
+use crate::live::PreviousSecret;
+
 pub use landfall_core::journal::Acceptance;
 pub use postgres::DatabaseUrl;
 pub use values::{
-    AttemptRecord, Entry, EntryFilter, Found, Listing, Matched, NewEntry, NewReport, Queue, Recorded, Replay,
-    ResourceRecord, ResourceWrite, Settlement, Sighting, Unmatched, WaitingWork, WholeEntry, WorkRecord,
+    AttemptRecord, Entry, EntryFilter, EntryState, Found, Listing, Matched, NewEntry, NewReport, Queue, Recorded,
+    Replay, ResourceRecord, ResourceWrite, Settlement, Sighting, Unmatched, WaitingWork, WholeEntry, WorkRecord,
 };
 
 /// The store could not do what was asked. It may be able to in a moment. Nothing that was written is relied on, though it may
@@ -296,6 +298,11 @@ impl Store {
     /// What waits now. It costs as much as there is that waits, and nothing for what is done.
     pub async fn queue(&self) -> Result<Queue, StoreError> {
         ask!(self, queue())
+    }
+
+    /// How often, and when last, each receiver was shown its previous secret, by what the journal still holds.
+    pub async fn previous_secrets(&self) -> Result<Vec<(String, PreviousSecret)>, StoreError> {
+        ask!(self, previous_secrets())
     }
 
     /// How often each sender was heard of, by the name that entries have of it, from what the journal still holds.

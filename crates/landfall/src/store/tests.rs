@@ -354,9 +354,25 @@ async fn a_replay_takes_dead_work_up_again_and_a_late_answer_does_not_undo_it() 
         let id = accepted(&store, at(0), Some("a"), "1.0.0").await;
         planned(&store, id, at(0)).await;
         let dead = settled(&store, Outcome::Setback(Setback::Hopeless("no".into())), at(1)).await;
-        let listed = store.entries(EntryFilter { dead: true, limit: 9 }).await.unwrap();
+        let listed = store
+            .entries(EntryFilter {
+                state: EntryState::Dead,
+                limit: 9,
+            })
+            .await
+            .unwrap();
         assert_eq!(listed.iter().map(|(entry, _)| entry.id).collect::<Vec<_>>(), [id]);
+        // What was given up waits no more; what is taken up again does, and so does what is to be matched.
+        let waiting = async || {
+            let state = EntryState::Waiting;
+            let listed = store.entries(EntryFilter { state, limit: 9 }).await.unwrap();
+            listed.iter().map(|(entry, _)| entry.id).collect::<Vec<_>>()
+        };
+        assert_eq!(waiting().await, []);
         assert_eq!(store.replay(id, at(2)).await.unwrap(), Replay::Work(vec![api()]));
+        assert_eq!(waiting().await, [id]);
+        let unmatched = accepted(&store, at(3), Some("b"), "1.0.1").await;
+        assert_eq!(waiting().await, [unmatched, id]);
         let waiting = store.waiting(&api()).await.unwrap().remove(0);
         assert_eq!(waiting.work, dead.clone().replayed(at(2)));
         // Somebody who still holds the old state settles it: the state has moved on, so nothing happens.
@@ -393,7 +409,10 @@ async fn retention_lets_go_of_finished_entries_alone() {
         }
         let kept = async || {
             let mut kept: Vec<_> = store
-                .entries(EntryFilter { dead: false, limit: 9 })
+                .entries(EntryFilter {
+                    state: EntryState::Any,
+                    limit: 9,
+                })
                 .await
                 .unwrap()
                 .into_iter()

@@ -99,11 +99,24 @@ pub struct Entry {
     pub waits_until: Option<Timestamp>,
 }
 
+/// The entries of which state to list.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EntryState {
+    /// Whatever state they are in.
+    #[default]
+    Any,
+    /// Those that are still to be matched, or have a target that is still to be refreshed.
+    Waiting,
+    /// Those with a target that was given up.
+    Dead,
+}
+
 /// Which entries to list.
 #[derive(Clone, Debug, Default)]
 pub struct EntryFilter {
-    /// Only those with a target that was given up.
-    pub dead: bool,
+    /// In which state.
+    pub state: EntryState,
     /// At most this many, the newest first.
     pub limit: u32,
 }

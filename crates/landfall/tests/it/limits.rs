@@ -246,6 +246,22 @@ fn the_end_answers_what_has_begun_and_waits_for_nobody_else() {
     }
 }
 
+/// Whoever sends requests to a pod hears later than it that it ends: until then they are taken.
+#[test]
+fn the_door_stays_open_for_a_while_at_the_end() {
+    let mut landfall = Secured::with(&["--shutdown-delay=2s"]);
+    landfall.terminate();
+    wait::until(PATIENCE, "readiness to end", || {
+        landfall
+            .probe("/readyz")
+            .is_some_and(|answer| answer.status == 503)
+            .then_some(())
+    })
+    .unwrap();
+    landfall.takes();
+    assert!(landfall.ended().success(), "{}", landfall.log());
+}
+
 #[test]
 fn a_port_in_use_is_told() {
     let landfall = Secured::with(&[]);

@@ -353,7 +353,7 @@ fn a_closed_pull_request_reaches_the_promotion_that_waits_for_it() {
 /// First both secrets live, with either URL and either proof, then only the new one.
 #[test]
 fn secrets_are_exchanged_without_a_delivery_that_is_lost() {
-    let world = world();
+    let mut world = world();
     secrets(&world, "one", None);
     let before = receivers_when(&world, "nine receivers, twice", |receiver| !receiver["url"].is_null());
     secrets(&world, "two", Some("one"));
@@ -381,6 +381,11 @@ fn secrets_are_exchanged_without_a_delivery_that_is_lost() {
         assert_eq!(shown["deliveries"], previous, "{name}: {shown}");
         assert!(!shown["last"].is_null(), "{name}: {shown}");
     }
+    // Who is left is known to the next process as well.
+    world.landfall.kill9().unwrap();
+    world.landfall.restart().unwrap();
+    let is_shown = |receiver: &Value| receiver["previousSecret"]["deliveries"].as_u64() >= Some(2);
+    receivers_when(&world, "uses of previous secrets", is_shown);
     let config = &world.list("projectconfigs")[0]["status"]["webhookReceivers"];
     let published: Vec<&Value> = config
         .as_array()

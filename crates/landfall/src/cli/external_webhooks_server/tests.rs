@@ -32,7 +32,8 @@ fn the_defaults_are_kargos() {
     );
     assert_eq!(config.system_namespace, "kargo-system-resources");
     assert!(config.tls.is_none());
-    assert_eq!(config.limits.drain, Duration::from_secs(30));
+    let end = (config.limits.linger, config.limits.drain);
+    assert_eq!(end, (Duration::from_secs(5), Duration::from_secs(25)));
     assert!(matches!(config.resources, Place::Kubernetes(options) if options.namespaces.is_empty()));
     assert_eq!(
         (config.log_format, config.log_level.as_str()),
@@ -70,6 +71,42 @@ fn what_is_missing_is_named() {
         assert!(problem.starts_with(expected), "{typed:?}: {problem}");
         assert!(!problem.contains("hunter2"), "{problem}");
     }
+}
+
+#[test]
+fn the_end_takes_as_long_as_kargo_gives_it() {
+    for (typed, expected) in [
+        (&["--graceful-shutdown-timeout=3s"][..], (3, 0)),
+        (&["--shutdown-delay=0s"], (0, 30)),
+        (&["--shutdown-delay=20s", "--graceful-shutdown-timeout=1m"], (20, 40)),
+    ] {
+        let config = understood(&[&[BASE_URL], typed].concat()).0.unwrap();
+        let end = (config.limits.linger, config.limits.drain);
+        let (linger, drain) = expected;
+        assert_eq!(
+            end,
+            (Duration::from_secs(linger), Duration::from_secs(drain)),
+            "{typed:?}"
+        );
+    }
+}
+
+/// The volume of a pod whose journal is elsewhere matters to nobody.
+#[test]
+fn a_database_keeps_the_journal_when_the_pod_ends() {
+    let notes = understood(&[BASE_URL, "--journal=postgres://landfall@db.example/landfall"]).1;
+    assert_eq!(notes, [""; 0]);
+}
+
+/// TLS as Kargo's chart turns it on.
+#[test]
+fn a_certificate_is_taken_where_tls_is_on() {
+    let typed = [
+        "--tls-enabled",
+        "--tls-cert-path=/etc/kargo/tls.crt",
+        "--tls-key-path=/etc/kargo/tls.key",
+    ];
+    assert!(understood(&[&[BASE_URL], &typed[..]].concat()).0.unwrap().tls.is_some());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use landfall_core::journal::{EntryId, Verdict};
 use landfall_core::target::Target;
 use tokio_postgres::Row;
 
-use super::super::{Entry, EntryFilter, Matched, StoreError, Unmatched, WholeEntry};
+use super::super::{Entry, EntryFilter, EntryState, Matched, StoreError, Unmatched, WholeEntry};
 use super::Store;
 use super::link::{Failure, Link};
 use super::locks;
@@ -167,9 +167,16 @@ macro_rules! columns {
 }
 
 async fn entries(link: &mut Link, filter: &EntryFilter) -> Result<Vec<(Entry, BTreeMap<String, u32>)>, Failure> {
-    let sql = match filter.dead {
-        true => columns!("WHERE id IN (SELECT entry FROM work WHERE summary = 'dead') ORDER BY id DESC LIMIT $1"),
-        false => columns!("ORDER BY id DESC LIMIT $1"),
+    let sql = match filter.state {
+        EntryState::Any => columns!("ORDER BY id DESC LIMIT $1"),
+        EntryState::Waiting => columns!(
+            "WHERE id IN (SELECT entry FROM work WHERE due IS NOT NULL
+                          UNION SELECT id FROM entries WHERE verdict = 'accepted' AND matched IS NULL)
+             ORDER BY id DESC LIMIT $1"
+        ),
+        EntryState::Dead => {
+            columns!("WHERE id IN (SELECT entry FROM work WHERE summary = 'dead') ORDER BY id DESC LIMIT $1")
+        }
     };
     let rows = link.query(sql, &[&i64::from(filter.limit)]).await?;
     let entries: Vec<Entry> = rows.iter().map(entry).collect::<Result<_, _>>()?;

@@ -2,18 +2,27 @@
 
 use jiff::Timestamp;
 use landfall_core::journal::EntryId;
+use landfall_core::secret::SecretAge;
 use landfall_core::silence::Rhythm;
 
 use super::super::{Queue, StoreError};
 use super::Store;
 use super::link::{Failure, Link};
 use super::rows::time;
+use crate::live::PreviousSecret;
 
 impl Store {
     /// What waits now. It costs as much as there is that waits, and nothing for what is done.
     pub async fn queue(&self) -> Result<Queue, StoreError> {
         let mut link = self.link().await?;
         let read = queue(&mut link).await;
+        link.end(read)
+    }
+
+    /// How often, and when last, each receiver was shown its previous secret, by what the journal still holds.
+    pub async fn previous_secrets(&self) -> Result<Vec<(String, PreviousSecret)>, StoreError> {
+        let mut link = self.link().await?;
+        let read = previous_secrets(&mut link).await;
         link.end(read)
     }
 
@@ -30,6 +39,21 @@ impl Store {
         let read = heard(&mut link, since).await;
         link.end(read)
     }
+}
+
+async fn previous_secrets(link: &mut Link) -> Result<Vec<(String, PreviousSecret)>, Failure> {
+    let sql = "SELECT receiver, count(*), max(received) FROM entries WHERE secret = $1 GROUP BY receiver";
+    let rows = link.query(sql, &[&SecretAge::Previous.as_str()]).await?;
+    rows.iter()
+        .map(|row| {
+            let (deliveries, last): (i64, Option<i64>) = (row.try_get(1)?, row.try_get(2)?);
+            let uses = PreviousSecret {
+                deliveries: u64::try_from(deliveries).unwrap_or_default(),
+                last: last.map(time),
+            };
+            Ok((row.try_get(0)?, uses))
+        })
+        .collect()
 }
 
 async fn heard(link: &mut Link, since: Timestamp) -> Result<Vec<(String, Timestamp)>, Failure> {

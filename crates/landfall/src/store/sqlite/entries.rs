@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use landfall_core::journal::{EntryId, Verdict};
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::super::{Entry, EntryFilter, Unmatched, WholeEntry};
+use super::super::{Entry, EntryFilter, EntryState, Unmatched, WholeEntry};
 use super::rows::{parsed, time};
 use super::{Store, StoreError};
 
@@ -71,12 +71,15 @@ impl Store {
     /// Entries, the newest first, each with the number of its targets by state.
     pub async fn entries(&self, filter: EntryFilter) -> Result<Vec<(Entry, BTreeMap<String, u32>)>, StoreError> {
         self.read(move |connection| {
-            let dead = if filter.dead {
-                "WHERE id IN (SELECT entry FROM work WHERE summary = 'dead')"
-            } else {
-                ""
+            let of_state = match filter.state {
+                EntryState::Any => "",
+                EntryState::Waiting => {
+                    "WHERE id IN (SELECT entry FROM work WHERE due IS NOT NULL
+                                  UNION SELECT id FROM entries WHERE verdict = 'accepted' AND matched IS NULL)"
+                }
+                EntryState::Dead => "WHERE id IN (SELECT entry FROM work WHERE summary = 'dead')",
             };
-            let sql = format!("SELECT {COLUMNS} FROM entries {dead} ORDER BY id DESC LIMIT ?1");
+            let sql = format!("SELECT {COLUMNS} FROM entries {of_state} ORDER BY id DESC LIMIT ?1");
             let mut statement = connection.prepare_cached(&sql)?;
             let rows = statement.query_map([filter.limit], entry)?;
             let entries: Vec<Entry> = rows.collect::<rusqlite::Result<_>>()?;

@@ -1,10 +1,12 @@
 //! Counts what is still to be done, and reads when senders were heard of.
 
+use landfall_core::secret::SecretAge;
 use landfall_core::silence::Rhythm;
 
 use super::super::Queue;
 use super::rows::time;
 use super::{Store, StoreError};
+use crate::live::PreviousSecret;
 
 impl Store {
     /// What waits now. It costs as much as there is that waits, and nothing for what is done.
@@ -33,6 +35,24 @@ impl Store {
                 oldest_waiting: oldest_waiting.map(time),
                 dead,
             })
+        })
+        .await
+    }
+
+    /// How often, and when last, each receiver was shown its previous secret, by what the journal still holds.
+    pub async fn previous_secrets(&self) -> Result<Vec<(String, PreviousSecret)>, StoreError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT receiver, count(*), max(received) FROM entries WHERE secret = ?1 GROUP BY receiver",
+            )?;
+            let rows = statement.query_map([SecretAge::Previous.as_str()], |row| {
+                let uses = PreviousSecret {
+                    deliveries: row.get::<_, u32>(1)?.into(),
+                    last: row.get::<_, Option<i64>>(2)?.map(time),
+                };
+                Ok((row.get(0)?, uses))
+            })?;
+            rows.collect()
         })
         .await
     }

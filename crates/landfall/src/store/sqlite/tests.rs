@@ -8,7 +8,7 @@ use landfall_core::artifact::Tag;
 use landfall_core::receiver::Reach;
 
 use super::super::tests::{WINDOW, at, delivery};
-use super::super::{Acceptance, EntryFilter, Listing, NewEntry, Recorded};
+use super::super::{Acceptance, EntryFilter, EntryState, Listing, NewEntry, Recorded};
 use super::*;
 
 /// What nothing follows from.
@@ -43,7 +43,7 @@ fn refusal(outcome: Result<Acceptance, StoreError>) -> String {
 async fn readable(store: &Store, count: usize) {
     let all = || async {
         let filter = EntryFilter {
-            dead: false,
+            state: EntryState::Any,
             limit: 100,
         };
         store.entries(filter).await.unwrap().len()
