@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::event::{Event, RefreshRequested};
 use crate::go::regexp::Patterns;
 use crate::receiver::Reach;
-use crate::repository::{GitRepository, Repository};
+use crate::repository::{GitRepository, Repository, normalize_chart, normalize_git, normalize_image};
 use crate::resource::{Promotion, Source, SubscriptionSpec};
 use crate::target::{IndexKey, Target};
 use filter::{Filter, Wishes};
@@ -71,6 +71,16 @@ pub struct IndexBuilder {
     subscriptions: usize,
 }
 
+/// The repository of a subscription as Kargo's expressions write it.
+fn kargos(source: &Source) -> Option<String> {
+    match source {
+        Source::Git(git) => Some(normalize_git(&git.repo_url).into_string()),
+        Source::Image(image) => Some(normalize_image(&image.repo_url).into_string()),
+        Source::Chart(chart) => Some(normalize_chart(&chart.repo_url).into_string()),
+        Source::Generic { .. } | Source::Unreadable { .. } => None,
+    }
+}
+
 impl IndexBuilder {
     /// A builder that shares expressions with whoever else uses these.
     pub fn sharing(patterns: Patterns) -> Self {
@@ -102,6 +112,10 @@ impl IndexBuilder {
             };
             self.selectable
                 .add_index(&target, IndexKey::SubscribedUrls, repository.as_str());
+            // Expressions have Kargo's normal form, which is not always the same.
+            if let Some(other) = kargos(&subscription.source).filter(|form| form != repository.as_str()) {
+                self.selectable.add_index(&target, IndexKey::SubscribedUrls, &other);
+            }
             let wish = self.compiled(&subscription.source);
             wishes.entry(repository).or_default().push(wish);
         }

@@ -29,6 +29,10 @@ pub(super) fn apply(infix: &Infix, left: &Value, right: &Value, budget: &mut Bud
         Infix::GreaterOrEqual => {
             ordered(left, right, budget).map(|order| Value::Bool(order.is_some_and(Ordering::is_ge)))
         }
+        // What is missing holds nothing and begins with nothing, as in Go.
+        Infix::Contains | Infix::StartsWith | Infix::EndsWith | Infix::Matches(_) if is_missing(left, right) => {
+            Ok(Value::Bool(false))
+        }
         Infix::In => contained(left, right, budget).map(Value::Bool),
         Infix::Contains => texts(left, right, budget, "contains").map(|(text, part)| Value::Bool(text.contains(part))),
         Infix::StartsWith => {
@@ -49,6 +53,10 @@ pub(super) fn apply(infix: &Infix, left: &Value, right: &Value, budget: &mut Bud
         },
         Infix::And | Infix::Or | Infix::Coalesce => Ok(Value::Nil),
     }
+}
+
+fn is_missing(left: &Value, right: &Value) -> bool {
+    matches!(left, Value::Nil) || matches!(right, Value::Nil)
 }
 
 /// That an operator does not go with such operands.

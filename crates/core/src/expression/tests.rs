@@ -70,7 +70,8 @@ fn shown(value: &Value) -> Json {
 }
 
 /// Where answers differ on purpose: Go's compiler looks at the types of literals, and refuses what is never evaluated.
-const DIFFERENT: [&str; 5] = [
+const DIFFERENT: [&str; 6] = [
+    "nil contains 'a'",
     "true or 1",
     "1 in nil",
     "'hello'[1]",
@@ -114,6 +115,87 @@ fn expressions_evaluate_as_they_do_in_go() {
         failures.len(),
         failures.join("\n")
     );
+}
+
+/// What a request does not have is nil, and what is made of that is Go's; measured with the evaluator that Kargo has.
+#[test]
+fn what_is_missing_is_treated_as_in_go() {
+    let mut failures = Vec::new();
+    for (source, expected) in [
+        (r#"request.body.nope startsWith "refs/""#, Some(r#"false"#)),
+        (r#""a" startsWith request.body.nope"#, Some(r#"false"#)),
+        (r#"request.body.nope endsWith "x""#, Some(r#"false"#)),
+        (r#"request.body.nope contains "x""#, Some(r#"false"#)),
+        (r#"request.body.nope matches "x""#, Some(r#"false"#)),
+        (r#""x" matches request.body.nope"#, Some(r#"false"#)),
+        (r#"not (request.body.title contains "wip")"#, Some(r#"true"#)),
+        (r#"request.body.nope startsWith "refs/" or true"#, Some(r#"true"#)),
+        (r#"first(request.body.nope)"#, Some(r#"null"#)),
+        (r#"last(request.body.nope)"#, Some(r#"null"#)),
+        (r#"first([])"#, Some(r#"null"#)),
+        (r#"last([])"#, Some(r#"null"#)),
+        (r#"len(request.body.nope)"#, None),
+        (r#"upper(request.body.nope)"#, None),
+        (r#"lower(request.body.nope)"#, None),
+        (r#"trim(request.body.nope)"#, None),
+        (r#"split(request.body.nope, ",")"#, None),
+        (r#"request.body.nope in ["a"]"#, Some(r#"false"#)),
+        (r#""a" in request.body.nope"#, Some(r#"false"#)),
+        (r#"request.body.nope not in ["a"]"#, Some(r#"true"#)),
+        (r#"request.body.nope.deeper"#, None),
+        (r#"request.body.nope?.deeper"#, Some(r#"null"#)),
+        (r#"request.body.nope ?? "d""#, Some(r#""d""#)),
+        (r#"replace(request.body.nope,"a","b")"#, None),
+        (r#"hasPrefix(request.body.nope,"a")"#, None),
+        (r#"hasSuffix(request.body.nope,"a")"#, None),
+        (r#"int(request.body.nope)"#, None),
+        (r#"string(request.body.nope)"#, Some(r#""\u003cnil\u003e""#)),
+        (r#"toJSON(request.body.nope)"#, Some(r#""null""#)),
+        (r#"fromJSON(request.body.nope)"#, None),
+        (r#"indexOf(request.body.nope,"a")"#, None),
+        (r#"filter(request.body.nope, true)"#, None),
+        (r#"any(request.body.nope, true)"#, None),
+        (r#"map(request.body.nope, #)"#, None),
+        (r#"count(request.body.nope, true)"#, None),
+        (r#"request.body.nope + "a""#, None),
+        (r#""a" + request.body.nope"#, None),
+        (r#"request.body.nope > 1"#, None),
+        (r#"request.body.nope == nil"#, Some(r#"true"#)),
+        (r#"keys(request.body.nope)"#, None),
+        (r#"trimPrefix(request.body.nope, "refs/")"#, None),
+        (r#"join(request.body.nope, ",")"#, None),
+        (r#"request.body.nope[0]"#, None),
+        (r#"request.body.nope["a"]"#, None),
+        (r#"request.body.nope[0:1]"#, None),
+        (r#"-request.body.nope"#, None),
+        (r#"not request.body.nope"#, None),
+        (r#"request.body.nope ? 1 : 2"#, None),
+        (r#"sum(request.body.nope)"#, None),
+        (r#"max(request.body.nope)"#, Some(r#"null"#)),
+        (r#"uniq(request.body.nope)"#, None),
+        (r#"reverse(request.body.nope)"#, None),
+        (r#"flatten(request.body.nope)"#, None),
+        (r#"concat(request.body.nope)"#, None),
+        (r#"take(request.body.nope,1)"#, None),
+        (r#"abs(request.body.nope)"#, None),
+        (r#"type(request.body.nope)"#, Some(r#""nil""#)),
+        (r#"get(request.body.nope,"a")"#, Some(r#"null"#)),
+        (r#"none(request.body.nope, true)"#, None),
+        (r#"all(request.body.nope, true)"#, None),
+        (r#"one(request.body.nope, true)"#, None),
+        (r#"find(request.body.nope, true)"#, None),
+        (r#"groupBy(request.body.nope, #)"#, None),
+        (r#"sortBy(request.body.nope, #)"#, None),
+        (r#"reduce(request.body.nope, #acc + #, 0)"#, None),
+        (r#"request.body.nope..3"#, None),
+    ] {
+        let found = evaluated(source).ok().map(|value| shown(&value)["value"].clone());
+        let expected = expected.map(|json| serde_json::from_str::<Json>(json).unwrap());
+        if found != expected {
+            failures.push(format!("{source} is {found:?}, not {expected:?}"));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
 #[test]

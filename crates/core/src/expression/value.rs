@@ -1,6 +1,7 @@
 //! The values that expressions work on: shared, immutable, and never nested so deeply that dropping one could fail. It must
 //! not know the language.
 
+use crate::go::surrogates::repaired;
 use std::fmt;
 use std::sync::Arc;
 
@@ -72,12 +73,15 @@ impl Value {
         Ok(Self::Map(Arc::new(Map { entries, depth })))
     }
 
-    /// The value of a JSON text, numbers being floats.
+    /// The value of a JSON text, numbers being floats. Half a character is the one that stands for none, as in Go.
     ///
     /// # Errors
     /// What is wrong with the text.
     pub fn from_json(json: &[u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(json)
+        serde_json::from_slice(json).or_else(|error| {
+            let repaired = std::str::from_utf8(json).ok().and_then(repaired);
+            repaired.map_or(Err(error), |repaired| serde_json::from_str(&repaired))
+        })
     }
 
     /// The text, where it is one.

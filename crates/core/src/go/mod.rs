@@ -7,6 +7,7 @@ pub mod printable;
 pub mod quote;
 pub mod regexp;
 pub mod strconv;
+pub mod surrogates;
 mod tables;
 pub mod template;
 pub mod url;

@@ -114,7 +114,8 @@ pub fn evaluate(delivery: &Delivery, budget: &mut Budget) -> Result<Evaluated, M
 fn evaluate_action(action: &Action, names: &Names<'_>, budget: &mut Budget) -> Result<Option<Vec<Criteria>>, Outcome> {
     if let Some(when) = &action.when {
         let when = when.as_ref().map_err(|error| Outcome::WhenFailed(error.clone()))?;
-        match when.evaluate(&names.of_conditions(), budget) {
+        let environment = names.of_conditions(&action.parameters).map_err(Outcome::WhenFailed)?;
+        match when.evaluate(&environment, budget) {
             Ok(Value::Bool(true)) => {}
             Ok(Value::Bool(false)) => return Ok(None),
             Ok(other) => {

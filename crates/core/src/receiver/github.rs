@@ -14,7 +14,8 @@ pub(super) fn read(delivery: &Delivery) -> Result<Contents, Malformed> {
     match kind {
         "" => return Err(Malformed::Unusable("missing X-GitHub-Event header".to_owned())),
         "package" | "registry_package" | "push" | "pull_request" => {}
-        "ping" => return Ok(Contents::nothing(PING)),
+        // Whoever is told that all is well would find out with the first push.
+        "ping" => return refuse_form(delivery).map(|()| Contents::nothing(PING)),
         other => return Ok(Contents::nothing(format!("unsupported event type: {other}"))),
     }
     refuse_form(delivery)?;

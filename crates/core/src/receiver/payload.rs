@@ -1,6 +1,5 @@
 //! Reads JSON payloads as leniently as Go's decoder does and says where a value is wrong; it knows no sender.
 
-mod surrogates;
 mod value;
 
 use std::borrow::Cow;

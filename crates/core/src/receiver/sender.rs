@@ -61,8 +61,9 @@ impl Sender {
     /// Whether what it posts for two pushes differs: by an id, a digest or a time. Where it does not, the same once more may be news.
     pub fn tells_pushes_apart(self) -> bool {
         match self {
-            // Quay names a repository and tags, and whoever posts to a generic receiver may say no more than that he wants something done.
-            Self::Quay | Self::Generic => false,
+            // Quay names a repository and tags, Artifactory the tag and a digest that it may have had before, and whoever posts to a generic
+            // receiver may say no more than that he wants something done.
+            Self::Quay | Self::Artifactory | Self::Generic => false,
             Self::DockerHub
             | Self::Distribution
             | Self::GitHub
@@ -73,8 +74,7 @@ impl Sender {
             | Self::EventBridge
             | Self::Gitea
             | Self::GitLab
-            | Self::Bitbucket
-            | Self::Artifactory => true,
+            | Self::Bitbucket => true,
         }
     }
 

@@ -34,6 +34,11 @@ pub struct PromotionStep {
 }
 
 impl Promotion {
+    /// Whether it has ended, however it did: nothing that happens concerns it any more.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase.as_str(), "Succeeded" | "Failed" | "Errored" | "Aborted")
+    }
+
     /// The pull requests that it waits for, or waited for: while it runs, those of its waiting steps up to the current one.
     pub fn awaited_pull_requests(&self) -> impl Iterator<Item = &str> {
         let begun = match self.phase.as_str() {

@@ -6,10 +6,16 @@ use super::{Budget, ExpressionError, Outcome, Value, items, whole, wrong};
 use crate::expression::operator::{equal, ordered};
 
 pub(super) fn first(arguments: &[Value], _: &mut Budget) -> Outcome {
+    if let [Value::Nil] = arguments {
+        return Ok(Value::Nil);
+    }
     Ok(items(arguments, 0)?.first().cloned().unwrap_or_default())
 }
 
 pub(super) fn last(arguments: &[Value], _: &mut Budget) -> Outcome {
+    if let [Value::Nil] = arguments {
+        return Ok(Value::Nil);
+    }
     Ok(items(arguments, 0)?.last().cloned().unwrap_or_default())
 }
 
@@ -71,23 +77,58 @@ pub(super) fn flatten(arguments: &[Value], budget: &mut Budget) -> Outcome {
 
 pub(super) fn sort(arguments: &[Value], budget: &mut Budget) -> Outcome {
     let descending = is_descending(arguments.get(1))?;
-    let mut sorted = items(arguments, 0)?.to_vec();
-    budget.gather(sorted.len())?;
-    let mut failure = None;
-    sorted.sort_by(|left, right| {
-        // After a failure all is equal, so that sorting ends.
-        if failure.is_some() {
-            return Ordering::Equal;
+    let items = items(arguments, 0)?;
+    budget.gather(items.len())?;
+    let keyed = items.iter().map(|item| (item.clone(), item.clone())).collect();
+    Value::list(by_key(keyed, descending, budget)?)
+}
+
+/// Values in the order of their keys. What can go wrong does before anything is sorted, which takes one order of everything.
+pub(super) fn by_key(
+    mut keyed: Vec<(Value, Value)>,
+    descending: bool,
+    budget: &mut Budget,
+) -> Result<Vec<Value>, ExpressionError> {
+    if let Some(((first, _), others)) = keyed.split_first() {
+        let rounds = usize::try_from(others.len().checked_ilog2().unwrap_or_default()).unwrap_or_default() + 1;
+        for (key, _) in others {
+            ordered(first, key, budget)?;
+            budget.spend(rounds)?;
+            let length = key.as_text().map_or(0, str::len);
+            for _ in 0..rounds {
+                budget.read(length)?;
+            }
         }
-        let order = ordered(left, right, budget).and_then(|order| budget.spend(1).map(|()| order));
-        let order = order.unwrap_or_else(|error| {
-            failure = Some(error);
-            None
-        });
-        let order = order.unwrap_or(Ordering::Equal);
+    }
+    keyed.sort_by(|(left, _), (right, _)| {
+        let order = total(left, right);
         if descending { order.reverse() } else { order }
     });
-    failure.map_or_else(|| Value::list(sorted), Err)
+    Ok(keyed.into_iter().map(|(_, value)| value).collect())
+}
+
+/// An order of all texts, or of all numbers; what is none comes last.
+fn total(left: &Value, right: &Value) -> Ordering {
+    match (left, right) {
+        (Value::Text(left), Value::Text(right)) => left.cmp(right),
+        (Value::Int(left), Value::Int(right)) => left.cmp(right),
+        (Value::Int(left), Value::Float(right)) => whole_with_float(*left, *right),
+        (Value::Float(left), Value::Int(right)) => whole_with_float(*right, *left).reverse(),
+        (Value::Float(left), Value::Float(right)) => left
+            .partial_cmp(right)
+            .unwrap_or_else(|| left.is_nan().cmp(&right.is_nan())),
+        _ => Ordering::Equal,
+    }
+}
+
+/// Exactly, where a float cannot hold the whole number.
+fn whole_with_float(whole: i64, float: f64) -> Ordering {
+    if float.is_nan() {
+        return Ordering::Less;
+    }
+    // Beyond what a whole number can be, either end is.
+    let part = i128::from(whole).cmp(&(float.trunc() as i128));
+    part.then_with(|| 0.0_f64.partial_cmp(&float.fract()).unwrap_or(Ordering::Equal))
 }
 
 /// Which way to sort.

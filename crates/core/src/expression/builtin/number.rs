@@ -48,6 +48,9 @@ fn numbers(arguments: &[Value], budget: &mut Budget) -> Result<Vec<Value>, Expre
 }
 
 fn extreme(arguments: &[Value], budget: &mut Budget, wanted: Ordering) -> Outcome {
+    if let [Value::Nil] = arguments {
+        return Ok(Value::Nil);
+    }
     let mut found = Value::Nil;
     for number in numbers(arguments, budget)? {
         if matches!(found, Value::Nil) || ordered(&number, &found, budget)? == Some(wanted) {

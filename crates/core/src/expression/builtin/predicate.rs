@@ -1,11 +1,10 @@
 //! Functions that ask something of each element of a list.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::{Elements, ExpressionError, Outcome, Value, wrong};
 use crate::expression::evaluate::{Element, Evaluation};
-use crate::expression::operator::{add, ordered};
+use crate::expression::operator::add;
 use crate::expression::syntax::Node;
 
 impl<'a> Elements<'a> {
@@ -197,25 +196,7 @@ pub(super) fn sort_by(elements: &Elements<'_>, order: Option<Value>, evaluation:
         evaluation.budget.gather(1)?;
         keyed.push((elements.asked(index, value, evaluation)?, value.clone()));
     }
-    let mut failure = None;
-    let budget = &mut *evaluation.budget;
-    keyed.sort_by(|(left, _), (right, _)| {
-        // After a failure all is equal, so that sorting ends.
-        if failure.is_some() {
-            return Ordering::Equal;
-        }
-        let order = ordered(left, right, budget).and_then(|order| budget.spend(1).map(|()| order));
-        let order = order.map(|order| order.unwrap_or(Ordering::Equal));
-        let order = order.unwrap_or_else(|error| {
-            failure = Some(error);
-            Ordering::Equal
-        });
-        if descending { order.reverse() } else { order }
-    });
-    match failure {
-        Some(error) => Err(error),
-        None => Value::list(keyed.into_iter().map(|(_, value)| value).collect()),
-    }
+    Value::list(super::list::by_key(keyed, descending, evaluation.budget)?)
 }
 
 pub(super) fn reduce(elements: &Elements<'_>, initial: Option<Value>, evaluation: &mut Evaluation<'_>) -> Outcome {

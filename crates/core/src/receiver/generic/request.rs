@@ -80,25 +80,30 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// What `whenExpression` knows.
-    pub(super) fn of_conditions(&self) -> Environment<'_> {
-        let mut names = vec![("request", self.request.clone())];
-        names.extend(NORMALIZERS.map(|name| (name, Value::Function(name))));
-        Environment {
-            names,
-            call: &*self.call,
-        }
-    }
-
-    /// What templates know: the parameters of their action, and some functions more.
-    pub(super) fn of_templates(
+    /// What `whenExpression` knows: the request, and the parameters of its action.
+    pub(super) fn of_conditions(
         &self,
         parameters: &BTreeMap<String, String>,
     ) -> Result<Environment<'_>, ExpressionError> {
         let entries = parameters.iter();
         let entries = entries.map(|(key, value)| (key.as_str().into(), Value::text(value.as_str())));
-        let mut environment = self.of_conditions();
-        environment.names.push(("params", Value::map(entries.collect())?));
+        let mut names = vec![
+            ("request", self.request.clone()),
+            ("params", Value::map(entries.collect())?),
+        ];
+        names.extend(NORMALIZERS.map(|name| (name, Value::Function(name))));
+        Ok(Environment {
+            names,
+            call: &*self.call,
+        })
+    }
+
+    /// What templates know: the same, and some functions more.
+    pub(super) fn of_templates(
+        &self,
+        parameters: &BTreeMap<String, String>,
+    ) -> Result<Environment<'_>, ExpressionError> {
+        let mut environment = self.of_conditions(parameters)?;
         let functions = template::FUNCTIONS.map(|name| (name, Value::Function(name)));
         environment.names.extend(functions);
         Ok(environment)
@@ -109,8 +114,11 @@ fn call(asked: &Asked, name: &'static str, arguments: &[Value], budget: &mut Bud
     if let Some(made) = template::call(name, arguments, budget) {
         return made;
     }
-    let [Value::Text(text)] = arguments else {
-        return Err(ExpressionError::Failed(format!("{name} takes one string")));
+    let text: &str = match arguments {
+        [Value::Text(text)] => text,
+        // Go gives a function of its own the zero of what it takes.
+        [Value::Nil] => "",
+        _ => return Err(ExpressionError::Failed(format!("{name} takes one string"))),
     };
     budget.pay_for(text.len())?;
     match name {

@@ -200,7 +200,19 @@ fn conditions_see_the_whole_request() {
             "{\"n\": 3}",
             true,
         ),
-        ("params == nil", "", true),
+        ("params == {'branch': 'main'}", "", true),
+        ("request.body.ref == params.branch", "{\"ref\": \"main\"}", true),
+        ("normalizeImage(request.body.image) == normalizeImage('')", "{}", true),
+        (
+            "request.header(request.body.name) == '' and request.headers(request.body.name) == [] and request.params(request.body.name) == ''",
+            "{}",
+            true,
+        ),
+        (
+            "request.body.text == 'half \u{fffd}'",
+            "{\"text\": \"half \\ud83d\"}",
+            true,
+        ),
         ("quote == nil", "", true),
         (
             "normalizeGit('git@GitHub.com:Shop/API.git') == 'ssh://github.com/shop/api'",
@@ -218,7 +230,12 @@ fn conditions_see_the_whole_request() {
             true,
         ),
     ] {
-        let specs = json!([{ "action": "Refresh", "whenExpression": when, "targetSelectionCriteria": named("a") }]);
+        let specs = json!([{
+            "action": "Refresh",
+            "parameters": { "branch": "main" },
+            "whenExpression": when,
+            "targetSelectionCriteria": named("a"),
+        }]);
         let outcomes = evaluated(specs, body).outcomes;
         let word = if expected {
             Outcome::Asked(0)

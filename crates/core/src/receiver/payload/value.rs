@@ -6,7 +6,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::surrogates::repaired;
+use crate::go::surrogates::repaired;
 
 /// Any JSON value of a body.
 #[derive(Clone, Debug, PartialEq)]

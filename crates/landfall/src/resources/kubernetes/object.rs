@@ -188,19 +188,25 @@ pub(super) fn read<S: Status>(kind: Kind, object: Object<S>) -> Read {
     }
 }
 
-/// What is kept of a resource. Of Promotions there are many, and only those that wait for a pull request matter; how far they
-/// have come changes all the time, and only what they wait for matters.
+/// What is kept of a resource. Of Promotions there are many, and only those that are not over matter; how far they have come changes
+/// all the time, and only what they wait for matters.
 fn essence(resource: Resource) -> Option<Resource> {
     let Resource::Promotion(mut promotion) = resource else {
         return Some(resource);
     };
+    if promotion.is_over() {
+        return None;
+    }
     let awaited: BTreeSet<String> = promotion.awaited_pull_requests().map(str::to_owned).collect();
     promotion.pull_requests.retain(|_, url| awaited.contains(url));
     promotion.steps.truncate(promotion.current_step.saturating_add(1));
     let known = &promotion.pull_requests;
     promotion.steps.retain(|step| known.contains_key(&step.alias));
     promotion.current_step = promotion.steps.len();
-    (!awaited.is_empty()).then_some(Resource::Promotion(promotion))
+    if awaited.is_empty() {
+        promotion.phase.clear();
+    }
+    Some(Resource::Promotion(promotion))
 }
 
 /// The object as a manifest, without what changes all the time and what nobody here reads. The error shows no value.

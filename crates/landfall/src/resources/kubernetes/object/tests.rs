@@ -51,9 +51,17 @@ fn promotion(phase: &str, step: u8) -> Read {
 }
 
 #[test]
-fn of_promotions_those_are_kept_that_wait_and_only_what_they_wait_for() {
-    assert_eq!(promotion("Pending", 0).outcome, Outcome::Idle);
-    assert_eq!(promotion("Succeeded", 1).outcome, Outcome::Idle);
+fn of_promotions_those_are_kept_that_are_not_over_and_only_what_they_wait_for() {
+    for phase in ["Succeeded", "Failed", "Errored", "Aborted"] {
+        assert_eq!(promotion(phase, 1).outcome, Outcome::Idle, "{phase}");
+    }
+    // Somebody may ask for it by its name or its labels.
+    let pending = usable(promotion("Pending", 0));
+    assert_eq!(pending, usable(promotion("", 1)));
+    let Resource::Promotion(idle) = &pending.resource else {
+        panic!("{pending:?} is no Promotion");
+    };
+    assert_eq!((idle.awaited_pull_requests().count(), idle.steps.len()), (0, 0));
     let waiting = usable(promotion("Running", 0));
     assert_eq!(waiting, usable(promotion("Running", 1)));
     let Resource::Promotion(promotion) = &waiting.resource else {

@@ -2,7 +2,7 @@
 //! write such. It must not know what is JSON.
 
 /// The same text with `\ufffd` for each escape of a surrogate that has no partner; `None` where there is none.
-pub(super) fn repaired(text: &str) -> Option<String> {
+pub fn repaired(text: &str) -> Option<String> {
     let mut repaired = String::with_capacity(text.len());
     let (mut rest, mut changed) = (text, false);
     while let Some(place) = rest.find('\\') {
