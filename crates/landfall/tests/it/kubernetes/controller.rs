@@ -439,10 +439,15 @@ fn a_restart_forgets_nothing_because_something_else_fails() {
     })
     .unwrap();
     served.cluster.landfall.terminate().unwrap();
+    served.proxy.take_requests();
     served.cluster.landfall.restart().unwrap();
     let path = served.cluster.path();
     served.cluster.known(&path, "shop/api", 1);
-    served.proxy.take_requests();
+    assert_eq!(
+        lines(&served.proxy.take_requests()),
+        [""; 0],
+        "to be started is no reason to look"
+    );
     served.push("1.1.0");
     served.cluster.pushed(&path, "shop/api", "1.1.0", 1);
     let token = served.cluster.refreshed(&["api"]).remove(0);

@@ -13,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use tempfile::TempDir;
 
 use super::cluster::{config, is_ready, secret, warehouse};
+use crate::deploy::folder;
 use crate::secured::{self, Client, tls};
 use crate::world::{BINARY, PATIENCE, define};
 
@@ -111,17 +112,27 @@ fn published(kind: &str, receivers: &[(&str, String)]) -> Value {
 }
 
 impl Replaced {
-    /// The ClusterConfig's receivers reach every project; a closed pull request wakes the Promotion that waits for it.
+    /// With the rights that Kargo's chart grants.
     fn start() -> Self {
+        Self::with(|rights, _| rights)
+    }
+
+    /// The ClusterConfig's receivers reach every project; a closed pull request wakes the Promotion that waits for it.
+    fn with(rights: impl FnOnce(String, &ApiServer) -> String) -> Self {
         // Whoever shares an API server shares its ClusterConfig.
         let server = ApiServer::start().unwrap();
         define(&server);
-        let [project, system, kargo] = [(); 3].map(|()| server.namespace().unwrap());
-        let rights = RIGHTS
+        let project = server.namespace().unwrap();
+        let [system, kargo] = ["kargo-system-resources", "kargo"].map(str::to_owned);
+        for name in [&system, &kargo] {
+            let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+            server.apply(&namespace.to_string()).unwrap();
+        }
+        let charts = RIGHTS
             .replace("PROJECT", &project)
             .replace("SYSTEM", &system)
             .replace("KARGO", &kargo);
-        server.apply(&rights).unwrap();
+        server.apply(&rights(charts, &server)).unwrap();
         let account = server.service_account_kubeconfig(&kargo, ACCOUNT).unwrap();
         server
             .apply(&(secret(&system, "s3cret") + &secret(&project, "s3cret")))
@@ -277,6 +288,45 @@ fn kargos_webhook_server_can_be_replaced() {
         !log.contains("cannot be written") && !log.contains("ERROR"),
         "Kargo grants no more, and no more is needed: {log}"
     );
+}
+
+/// With the rights that our manifests grant, beside those that Kargo keeps where it runs.
+#[test]
+fn the_rights_of_the_receivers_manifests_are_enough() {
+    for (overlay, keeps_charts) in [("kargo/beside-kargo", true), ("kargo/instead-of-receivers", false)] {
+        let kargo = Replaced::with(|charts, server| {
+            let ours = server.kustomize(&folder(overlay)).unwrap();
+            // Of a project, Kargo lets the account read the Secrets, whoever has made it.
+            let of_projects = charts
+                .split("---\n")
+                .filter(|part| keeps_charts || part.contains("kargo-project-secrets-reader"));
+            of_projects.chain([&*ours]).collect::<Vec<_>>().join("\n---\n")
+        });
+        let own = |secret: &str| path("dockerhub", &kargo.project, "own", secret);
+        kargo.pushed(&own("s3cret"), "1.0.0", ONE);
+        kargo.pushed(&path("dockerhub", "", "hub", "s3cret"), "1.0.1", ONE);
+        wait::until(PATIENCE, "a refresh", || kargo.token("warehouses", "api")).unwrap();
+        kargo.server.apply(&secret(&kargo.project, "another")).unwrap();
+        wait::until(PATIENCE, "the new path to be published", || {
+            let status = kargo.config();
+            (status["webhookReceivers"][0]["path"] == own("another")).then_some(())
+        })
+        .unwrap_or_else(|error| panic!("{overlay}: {error}: {}", kargo.log()));
+        kargo.pushed(&own("another"), "1.0.2", ONE);
+        let events = kargo
+            .server
+            .get(&["events.events.k8s.io", "--namespace", &kargo.project])
+            .unwrap();
+        assert!(
+            events.to_string().contains("ReceiverPublished"),
+            "{overlay}: {events:#}"
+        );
+        let log = kargo.log();
+        assert!(
+            !log.contains("ERROR") && !log.contains("cannot be written"),
+            "{overlay}: {log}"
+        );
+    }
 }
 
 /// A right to the statuses, which Kargo does not grant, publishes a rotation at once. Without it the new URL is good all the same, and

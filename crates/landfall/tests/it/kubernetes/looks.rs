@@ -56,6 +56,13 @@ fn a_push_costs_two_requests_also_beside_what_fails() {
     let listings = asked.extract_if(.., |line| line.contains("/tags/list")).count();
     assert!(listings <= 1, "{listings} listings");
     assert_eq!(asked, expected);
+    // A connection is kept for what comes next.
+    let connections = served.proxy.connections();
+    assert!(
+        connections <= 8,
+        "{connections} connections for {} requests",
+        expected.len()
+    );
 }
 
 /// Nor does it stop the polling of its neighbours: what no event told is found in its time.
