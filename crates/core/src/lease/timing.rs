@@ -74,3 +74,15 @@ impl Timing {
         (self.deadline - self.retry) / 2
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever looks sees each renewal at most one look late, then waits for the Lease to be over, looks again, and takes it.
+    #[test]
+    fn a_killed_leader_is_replaced_within_fifteen_seconds() {
+        let timing = Timing::default();
+        assert!(timing.lease() + timing.retry() + timing.request() <= Duration::from_secs(15));
+    }
+}

@@ -130,13 +130,18 @@ impl Replicas {
         }
     }
 
-    /// Which one leads, other than the one that did.
-    fn leader(&self, before: Option<usize>) -> usize {
+    /// Who holds the Lease.
+    fn holder(&self) -> Option<String> {
         let replica = &self.all[0];
         let lease = ["lease", "landfall", "--namespace", &replica.project];
+        let lease = replica.server.get(&lease).ok()?;
+        Some(lease["spec"]["holderIdentity"].as_str()?.to_owned())
+    }
+
+    /// Which one leads, other than the one that did.
+    fn leader(&self, before: Option<usize>) -> usize {
         wait::until(PATIENCE, "a leader", || {
-            let lease = replica.server.get(&lease).ok()?;
-            let holder = lease["spec"]["holderIdentity"].as_str()?;
+            let holder = self.holder()?;
             let number: usize = holder.strip_prefix("replica-")?.split('_').next()?.parse().ok()?;
             (Some(number) != before).then_some(number)
         })
@@ -182,6 +187,9 @@ fn leaders_come_and_go(journal: Option<&str>) {
     }
     replicas.push("1.3.0", leader);
     replicas.all[leader].landfall.terminate().unwrap();
+    // It has handed over before it ended, and waited for nobody to notice.
+    let holder = replicas.holder().unwrap_or_default();
+    assert!(!holder.starts_with(&format!("replica-{leader}_")), "{holder}");
     replicas.push("1.3.1", (leader + 1) % 3);
     let stopped = leader;
     replicas.leader(Some(stopped));
