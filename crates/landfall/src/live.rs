@@ -70,7 +70,7 @@ pub struct ReceiverSummary {
     pub previous_secret: Option<PreviousSecret>,
 }
 
-/// How often a previous secret was shown since the start of this process. Once nobody does any more, it can go.
+/// How often a previous secret was shown, as far as this process and its journal know. Once nobody does any more, it can go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PreviousSecret {

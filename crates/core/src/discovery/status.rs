@@ -143,25 +143,19 @@ fn images(
     undiscovered: &[Undiscovered],
 ) -> Vec<ImageDiscoveryResult> {
     let mut had: Vec<Option<&ImageDiscoveryResult>> = had.iter().map(Some).collect();
-    let mut take = |is_its: &dyn Fn(&Subject) -> bool| {
+    let mut take = |subject: &Subject| {
         let mut had = had.iter_mut();
-        had.find(|old| old.is_some_and(|old| is_its(&subject_of(old))))?.take()
+        had.find(|old| old.is_some_and(|old| subject_of(old) == *subject))?
+            .take()
     };
     let subjects: Vec<&Subject> = results.iter().filter_map(|result| result.subject.as_ref()).collect();
-    let own: Vec<_> = subjects.iter().map(|subject| take(&|old| old == *subject)).collect();
+    let own: Vec<Option<&ImageDiscoveryResult>> = subjects.iter().map(|subject| take(subject)).collect();
     let results = results.iter().zip(subjects).zip(own);
     let mut images: Vec<ImageDiscoveryResult> = results
         .filter_map(|((result, subject), own)| match &result.outcome {
             Ok(choice) => Some(image_result(subject, choice)),
-            Err(_) => {
-                // It may have been given another name since.
-                let is_alike = |old: &Subject| (&old.repo_url, &old.platform) == (&subject.repo_url, &subject.platform);
-                let kept = own.or_else(|| take(&is_alike))?;
-                Some(ImageDiscoveryResult {
-                    subscription_name: subject.subscription_name.clone(),
-                    ..kept.clone()
-                })
-            }
+            // One of another name may have wished for something else.
+            Err(_) => own.cloned(),
         })
         .collect();
     if undiscovered.iter().any(|left| left.keeps == Keeps::Any) {

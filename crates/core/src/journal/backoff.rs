@@ -13,7 +13,18 @@ pub struct Backoff {
     pub attempts: u32,
 }
 
+/// Failures that are never given up count no further than this, so that another that follows is no last one.
+const ENDLESS: u32 = 10;
+
 impl Backoff {
+    /// The number of failures after one more.
+    pub(super) fn counted(&self, failures: u32) -> u32 {
+        match self.attempts {
+            u32::MAX => failures.saturating_add(1).min(failures.max(ENDLESS)),
+            _ => failures.saturating_add(1),
+        }
+    }
+
     /// The delay after `failures` failures (1 or more), or `None` when that was the last attempt.
     ///
     /// `jitter` lies in 0..1 and shortens the delay by up to a half, so that targets that failed together do not come
@@ -56,10 +67,11 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The same, by which what failed is never given up.
-    pub fn endless(self) -> Self {
+    /// The same, by which what failed is never given up, and waits no longer than `most`.
+    pub fn endless(self, most: Duration) -> Self {
         let failed = Backoff {
             attempts: u32::MAX,
+            most: most.min(self.failed.most),
             ..self.failed
         };
         Self { failed, ..self }

@@ -150,7 +150,7 @@ impl Work {
         };
         let delay = match &setback {
             Setback::Failed(_) => {
-                failed += 1;
+                failed = policy.failed.counted(failed);
                 policy.failed.delay(failed, jitter)
             }
             Setback::NotVisible(_) => {

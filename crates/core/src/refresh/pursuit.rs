@@ -268,6 +268,7 @@ impl Pursuit {
         let again = match work.after(task.attempt, found.outcome, now, jitter, policy) {
             Work::Done { .. } => {
                 self.concluded = Some(task.mark);
+                self.done = None;
                 return Conclusion::Answered(token);
             }
             Work::Dead {

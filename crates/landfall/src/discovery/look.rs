@@ -138,10 +138,12 @@ impl Repository {
         if !catalog.looked_since(tag, since, now()) {
             return None;
         }
-        Some(match catalog.seen(tag) {
-            Some((digest, _)) => Looked::Seen(digest.clone()),
-            None => Looked::Absent(missing_tag(tag)),
-        })
+        match catalog.seen(tag) {
+            Some((digest, _)) => Some(Looked::Seen(digest.clone())),
+            // It was seen, and another process has forgotten what it held, because it has moved.
+            None if matches!(catalog.tags.get(tag), Some(Some(_))) => None,
+            None => Some(Looked::Absent(missing_tag(tag))),
+        }
     }
 
     async fn ask(&self, tag: &Tag) -> Result<Looked, LookError> {

@@ -2,7 +2,7 @@
 //! that begin together are read together, and what has ended is settled together with what ends in the same moment.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -26,8 +26,8 @@ const TOGETHER: usize = 8;
 /// What has ended waits so long for others that are on their way, or until there are so many: all of them cost one commit.
 const GATHER: Duration = Duration::from_millis(20);
 const ENOUGH: usize = AT_ONCE;
-/// The log tells so often that refreshes are put off.
-const SAID: Duration = Duration::from_secs(60);
+/// The longest wait for an API server that can be reached and cannot do it at the moment: it may be well again by itself.
+const UNABLE: Duration = Duration::from_secs(120);
 /// How long a target waits at least, and at most, while the API server cannot be reached. It is spread, so that a thousand
 /// that wait do not come back in the same moment.
 const SHORTEST: f64 = 0.5;
@@ -37,8 +37,6 @@ const LONGEST: f64 = 3.0;
 pub(super) struct Annotating {
     places: Arc<Semaphore>,
     ended: Mutex<Vec<Ended>>,
-    /// When the log told last that refreshes are put off.
-    said: Mutex<Option<Instant>>,
     /// Signalled when there is something to settle.
     first: Notify,
     /// Signalled when there is no reason to wait for more.
@@ -83,7 +81,6 @@ impl Default for Annotating {
         Self {
             places: Arc::new(Semaphore::new(AT_ONCE)),
             ended: Mutex::default(),
-            said: Mutex::default(),
             first: Notify::new(),
             enough: Notify::new(),
         }
@@ -100,16 +97,6 @@ impl Annotating {
 
     fn free(&self) -> usize {
         self.places.available_permits()
-    }
-
-    /// Whether the log has not told of it for a while.
-    fn is_to_be_said(&self) -> bool {
-        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_to_be_said = said.is_none_or(|said| said.elapsed() >= SAID);
-        if is_to_be_said {
-            *said = Some(Instant::now());
-        }
-        is_to_be_said
     }
 
     fn ended(&self) -> std::sync::MutexGuard<'_, Vec<Ended>> {
@@ -335,10 +322,13 @@ impl Pipeline {
         settled.into_iter().zip(settlements.iter()).map(wishes).collect()
     }
 
-    /// How often it is tried again. Somebody has to grant a right that is missing, however long that takes.
+    /// How often it is tried again: for ever, where somebody has to grant a right that is missing, or to mend what the API server needs.
     fn retries(&self, came: &Came) -> RetryPolicy {
         match came {
-            Came::Asked(Annotated::Failed(Failure::Forbidden(_))) => self.rules.retries.endless(),
+            Came::Asked(Annotated::Failed(Failure::Forbidden(_))) => {
+                self.rules.retries.endless(self.rules.retries.failed.most)
+            }
+            Came::Asked(Annotated::Failed(Failure::Unable(_))) => self.rules.retries.endless(UNABLE),
             _ => self.rules.retries,
         }
     }
@@ -361,12 +351,6 @@ impl Pipeline {
             Came::Asked(Annotated::Gone) => Ok((Outcome::Effected, format!("{target} exists no more"))),
             Came::Asked(Annotated::Failed(Failure::Unreachable(problem))) => {
                 tracing::debug!(%target, problem, "a refresh is put off until the API server can be reached");
-                Err(vec![put_off()])
-            }
-            Came::Asked(Annotated::Failed(failure @ Failure::Unable(_))) => {
-                if self.annotating.is_to_be_said() {
-                    tracing::warn!(%target, problem = %failure, "refreshes are put off until the API server can take them");
-                }
                 Err(vec![put_off()])
             }
             Came::Asked(Annotated::Failed(failure)) => {

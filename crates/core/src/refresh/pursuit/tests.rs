@@ -275,6 +275,20 @@ fn a_token_that_is_used_again_wants_another_look() {
     story.look(300, Outcome::Effected);
     story.progress.token = Some("now".to_owned());
     assert_eq!(since(&mut story, 400), at(400));
+
+    // Also one for which something was given up, before something else was answered.
+    let mut story = Story::settled();
+    story.push("t1", &["1.0.0"]);
+    story.progress.token = Some("now".to_owned());
+    let missing = || Outcome::Setback(Setback::NotVisible("404".to_owned()));
+    let mut now = 150;
+    while story.look(now, missing()) == Conclusion::Unanswered {
+        now = story.next(now).1.as_second() + 1;
+    }
+    story.push("t2", &["1.0.1"]);
+    assert_eq!(story.look(now + 1, Outcome::Effected), answered("t2"));
+    story.progress.token = Some("now".to_owned());
+    assert_eq!(story.next(now + 2).0, Extent::Full(Occasion::Requested));
 }
 
 /// Pushes move the time at which everything was found, and a restart believes it until a look tells when all was listed.

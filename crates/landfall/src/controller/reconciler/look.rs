@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use landfall_core::discovery::{is_success, warehouse_status};
 use landfall_core::journal::{Outcome, Setback};
 use landfall_core::lease::Term;
-use landfall_core::refresh::{Conclusion, Extent, Found, Hint, Task};
+use landfall_core::refresh::{Conclusion, Extent, Found, Hint, Occasion, Task};
 use landfall_core::repository::{ImageRepository, Repository};
 use landfall_core::resource::status::{ConditionStatus, WarehouseStatus};
 use landfall_core::resource::{Source, Warehouse};
@@ -87,6 +87,9 @@ impl Reconciler {
                     priority: Priority::of(task.is_awaited),
                     hints: task.hints.clone(),
                     since: task.since,
+                    is_urgent: task.attempt.number == 1
+                        && !task.hints.is_empty()
+                        && task.extent != Extent::Full(Occasion::Requested),
                     interval,
                 };
                 // A task of its own, so that a bug in looking is one failed attempt and nothing more.

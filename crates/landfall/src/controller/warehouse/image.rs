@@ -125,7 +125,7 @@ impl ImageRefresh<'_> {
         requests: &mut Requests,
     ) -> Result<(), LookError> {
         let (failures, name, access) = (&self.discovery.failures, &repository.name, &repository.access);
-        let is_for_another = !self.look.hints.is_empty() && self.own_hints(repository).next().is_none();
+        let is_for_another = self.look.is_urgent && self.own_hints(repository).next().is_none();
         if let Some(problem) = failures.lately(name, access).filter(|_| is_for_another) {
             return Err(LookError::Lately(problem));
         }
@@ -152,7 +152,7 @@ impl ImageRefresh<'_> {
         }
         self.look_until_chosen(repository, policy).await?;
         if let Some((occasion, since)) = self.doubts(repository, began).filter(|_| !caches_by_tag) {
-            let doubtful = doubtful(repository, policy, occasion);
+            let doubtful = doubtful(repository, policy, occasion, since);
             for_each_tag(repository, doubtful, move |repository, tag| async move {
                 repository.confirm(&tag, since).await
             })
@@ -286,8 +286,8 @@ fn note(followed: Option<Followed>, outcomes: &mut BTreeMap<Hint, HintOutcome>, 
 }
 
 /// The tags whose contents may have changed without an event that told: the chosen ones and, where any tag can become the
-/// newest build, those that nobody looked at for longest. A person who asks wants all of those.
-fn doubtful(repository: &Repository, policy: &ImagePolicy, occasion: Occasion) -> Vec<Tag> {
+/// newest build, those that nobody looked at for longest, as many as were not confirmed since. A person who asks wants all of those.
+fn doubtful(repository: &Repository, policy: &ImagePolicy, occasion: Occasion, since: Timestamp) -> Vec<Tag> {
     let catalog = repository.catalog().lock();
     let mut doubtful: Vec<Tag> = match policy.select(&catalog) {
         Selection::Chosen(choice) => choice.references.into_iter().map(|reference| reference.tag).collect(),
@@ -312,7 +312,8 @@ fn doubtful(repository: &Repository, policy: &ImagePolicy, occasion: Occasion) -
         let most = if occasion == Occasion::Requested {
             usize::MAX
         } else {
-            ROLLING
+            let confirmed = others.iter().filter(|(seen, _)| *seen >= Some(since));
+            ROLLING.saturating_sub(confirmed.count())
         };
         doubtful.extend(others.into_iter().take(most).map(|(_, tag)| tag.clone()));
         doubtful.sort();

@@ -94,7 +94,9 @@ impl Held {
                 let is_withheld_for_good = is_optional(feed) && heard.refusals >= REFUSALS;
                 let before = heard.answered;
                 heard.answered |= failure == Failure::NotFound || is_withheld_for_good;
-                let is_new = heard.answered != before || heard.trouble.as_ref() != Some(&failure);
+                // From then on it is believed, which may make more known.
+                let is_believed = heard.refusals == REFUSALS;
+                let is_new = heard.answered != before || is_believed || heard.trouble.as_ref() != Some(&failure);
                 heard.trouble = Some(failure);
                 is_new
             }

@@ -149,10 +149,13 @@ fn a_namespace_whose_rights_are_missing_holds_up_no_other() {
     assert_eq!(known(&mut held), (Known::Receivers, true, false));
     held.take(&feeds[2], Report::Listed(vec![warehouse("api", "a/b")]));
     // An API server that has just started refuses everybody: for whom a delivery is, is said once and for all.
-    for _ in 1..REFUSALS {
+    for number in 2..=REFUSALS {
         assert_eq!(known(&mut held), (Known::Receivers, true, false));
-        held.take(&feeds[3], Report::Trouble(forbidden()));
+        // What makes more known is told.
+        let is_news = held.take(&feeds[3], Report::Trouble(forbidden()));
+        assert_eq!(is_news, number == REFUSALS);
     }
+    assert!(!held.take(&feeds[3], Report::Trouble(forbidden())), "it is said once");
     assert_eq!(known(&mut held), (Known::Everything, true, false));
     held.take(&feeds[1], Report::Listed(vec![]));
     assert_eq!(known(&mut held), (Known::Everything, false, false));
