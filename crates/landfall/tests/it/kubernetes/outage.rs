@@ -74,7 +74,10 @@ fn malformed_beside_good(cluster: &Cluster<Box<ApiServer>>, path: &str) {
     cluster.refreshed(&["bad", "good"]);
 }
 
-/// It is killed while deliveries come in, and comes back while they still do: each is taken at once, for all that want it, and
+/// Whoever tries again has come to his longest pauses by then.
+const OUTAGE: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// It is killed for a minute while deliveries come in, and comes back while they still do: each is taken at once, for all that want it, and
 /// all of them are done in the end, each with an annotation that came after it.
 #[test]
 fn whatever_comes_in_while_the_api_server_is_killed_is_done_once_it_is_back() {
@@ -94,6 +97,8 @@ fn whatever_comes_in_while_the_api_server_is_killed_is_done_once_it_is_back() {
         }
         senders.iter().for_each(Load::goes_on);
         server.stop();
+        senders.iter().for_each(Load::goes_on);
+        thread::sleep(OUTAGE);
         senders.iter().for_each(Load::goes_on);
         server.restart().unwrap();
         senders.iter().for_each(Load::goes_on);

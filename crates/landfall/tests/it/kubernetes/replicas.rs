@@ -170,15 +170,15 @@ fn image(registry: &Registry, tag: &str) {
 
 /// Whoever leads is killed right after an answer, twice, then told to stop; the others go on to receive, and another one leads.
 /// At the end everything that was taken has had its effect.
-fn leaders_come_and_go(journal: Option<&str>) {
-    let mut replicas = Replicas::start(3, journal);
+fn leaders_come_and_go(count: usize, journal: Option<&str>) {
+    let mut replicas = Replicas::start(count, journal);
     replicas.are_ready();
     let mut leader = replicas.leader(None);
     for round in 1..=2 {
         let (first, second) = (format!("1.{round}.0"), format!("1.{round}.1"));
         replicas.push(&first, leader);
         replicas.all[leader].landfall.kill9().unwrap();
-        let other = (leader + 1) % 3;
+        let other = (leader + 1) % count;
         replicas.push(&second, other);
         let killed = leader;
         leader = replicas.leader(Some(killed));
@@ -190,7 +190,7 @@ fn leaders_come_and_go(journal: Option<&str>) {
     // It has handed over before it ended, and waited for nobody to notice.
     let holder = replicas.holder().unwrap_or_default();
     assert!(!holder.starts_with(&format!("replica-{leader}_")), "{holder}");
-    replicas.push("1.3.1", (leader + 1) % 3);
+    replicas.push("1.3.1", (leader + 1) % count);
     let stopped = leader;
     replicas.leader(Some(stopped));
     replicas.all[stopped].landfall.restart().unwrap();
@@ -202,10 +202,20 @@ fn leaders_come_and_go(journal: Option<&str>) {
 
 #[test]
 fn leaders_come_and_go_and_every_push_arrives() {
-    leaders_come_and_go(None);
+    leaders_come_and_go(3, None);
+}
+
+#[test]
+fn two_lead_by_turns_and_every_push_arrives() {
+    leaders_come_and_go(2, None);
 }
 
 #[test]
 fn leaders_come_and_go_and_every_push_arrives_with_one_journal() {
-    leaders_come_and_go(Some(&Postgres::shared().unwrap().database().unwrap()));
+    leaders_come_and_go(3, Some(&Postgres::shared().unwrap().database().unwrap()));
+}
+
+#[test]
+fn two_lead_by_turns_and_every_push_arrives_with_one_journal() {
+    leaders_come_and_go(2, Some(&Postgres::shared().unwrap().database().unwrap()));
 }
