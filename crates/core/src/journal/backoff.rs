@@ -13,29 +13,20 @@ pub struct Backoff {
     pub attempts: u32,
 }
 
-/// Failures that are never given up count no further than this, so that another that follows is no last one.
-const ENDLESS: u32 = 10;
-
 impl Backoff {
-    /// The number of failures after one more.
-    pub(super) fn counted(&self, failures: u32) -> u32 {
-        match self.attempts {
-            u32::MAX => failures.saturating_add(1).min(failures.max(ENDLESS)),
-            _ => failures.saturating_add(1),
-        }
-    }
-
     /// The delay after `failures` failures (1 or more), or `None` when that was the last attempt.
     ///
     /// `jitter` lies in 0..1 and shortens the delay by up to a half, so that targets that failed together do not come
     /// back together.
     pub fn delay(&self, failures: u32, jitter: f64) -> Option<Duration> {
-        if failures >= self.attempts.max(1) {
-            return None;
-        }
+        (failures < self.attempts.max(1)).then(|| self.endless_delay(failures, jitter))
+    }
+
+    /// The same, where there is no last attempt.
+    pub fn endless_delay(&self, failures: u32, jitter: f64) -> Duration {
         let doublings = failures.saturating_sub(1).min(30);
         let full = self.first.saturating_mul(1 << doublings).min(self.most);
-        Some(full.mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 2.0))
+        full.mul_f64(1.0 - jitter.clamp(0.0, 1.0) / 2.0)
     }
 }
 
@@ -46,6 +37,8 @@ pub struct RetryPolicy {
     pub failed: Backoff,
     /// The event came before the registry could serve what was pushed: short delays, and few.
     pub not_visible: Backoff,
+    /// Whether what failed is tried again for ever.
+    pub is_endless: bool,
 }
 
 impl Default for RetryPolicy {
@@ -62,19 +55,18 @@ impl Default for RetryPolicy {
                 most: Duration::from_secs(15),
                 attempts: 9,
             },
+            is_endless: false,
         }
     }
 }
 
 impl RetryPolicy {
-    /// The same, by which what failed is never given up, and waits no longer than `most`.
-    pub fn endless(self, most: Duration) -> Self {
-        let failed = Backoff {
-            attempts: u32::MAX,
-            most: most.min(self.failed.most),
-            ..self.failed
-        };
-        Self { failed, ..self }
+    /// The same, by which what failed is never given up, and counts for nothing when something else fails after it.
+    pub fn endless(self) -> Self {
+        Self {
+            is_endless: true,
+            ..self
+        }
     }
 
     /// The longest that any work ever waits. Whatever lies further in the future is there because the clock was set back.

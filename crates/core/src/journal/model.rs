@@ -142,6 +142,7 @@ fn policy(chance: &mut Chance) -> RetryPolicy {
     RetryPolicy {
         failed: backoff(),
         not_visible: backoff(),
+        is_endless: false,
     }
 }
 

@@ -149,8 +149,9 @@ impl Work {
             Outcome::Setback(setback) => setback,
         };
         let delay = match &setback {
+            Setback::Failed(_) if policy.is_endless => Some(policy.failed.endless_delay(attempt.number, jitter)),
             Setback::Failed(_) => {
-                failed = policy.failed.counted(failed);
+                failed += 1;
                 policy.failed.delay(failed, jitter)
             }
             Setback::NotVisible(_) => {
@@ -255,6 +256,25 @@ mod tests {
     }
 
     const FIRST: Attempt = Attempt { replay: 0, number: 1 };
+
+    /// However long somebody took to mend it, what fails after that has all of its attempts.
+    #[test]
+    fn what_is_tried_for_ever_is_no_last_attempt_of_anything_else() {
+        let mut policy = RetryPolicy::default();
+        policy.failed.attempts = 2;
+        let mut work = Work::accepted(at(0));
+        let mut waits = Vec::new();
+        for _ in 0..40 {
+            let attempt = work.next_attempt().unwrap();
+            let now = work.due(Timestamp::MAX, &policy).unwrap();
+            work = work.after(attempt, failed(), now, 0.0, &policy.endless());
+            waits.push(work.due(Timestamp::MAX, &policy).unwrap().duration_since(now).as_secs());
+        }
+        assert_eq!((waits[0], waits[1], waits[39]), (1, 2, 600));
+        let attempt = work.next_attempt().unwrap();
+        let work = work.after(attempt, failed(), at(100_000), 0.0, &policy);
+        assert!(matches!(work, Work::Waiting { .. }), "{work:?}");
+    }
 
     #[test]
     fn an_effect_ends_it() {

@@ -240,6 +240,7 @@ impl ServerArgs {
                 attempts: self.not_visible_attempts,
                 ..defaults.not_visible
             },
+            is_endless: false,
         }
     }
 }

@@ -85,8 +85,8 @@ pub struct Look {
     pub hints: Hints,
     /// Of everything, what was seen from then on counts.
     pub since: Timestamp,
-    /// Whether it is the first for the hints, and nobody asks for everything. Then a repository that no hint is for, and that could not
-    /// be looked at a moment ago, is left to the next.
+    /// Whether it is for hints, and nobody asks for everything. Then a repository that no hint is for, and that could not be looked at a
+    /// moment ago, is left to a later one.
     pub is_urgent: bool,
     /// How long after one look at everything the next is due by itself.
     pub interval: Duration,

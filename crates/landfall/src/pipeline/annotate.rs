@@ -2,7 +2,7 @@
 //! that begin together are read together, and what has ended is settled together with what ends in the same moment.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
@@ -26,17 +26,22 @@ const TOGETHER: usize = 8;
 /// What has ended waits so long for others that are on their way, or until there are so many: all of them cost one commit.
 const GATHER: Duration = Duration::from_millis(20);
 const ENOUGH: usize = AT_ONCE;
-/// The longest wait for an API server that can be reached and cannot do it at the moment: it may be well again by itself.
-const UNABLE: Duration = Duration::from_secs(120);
+/// The log tells so often that refreshes are put off.
+const SAID: Duration = Duration::from_secs(60);
 /// How long a target waits at least, and at most, while the API server cannot be reached. It is spread, so that a thousand
 /// that wait do not come back in the same moment.
 const SHORTEST: f64 = 0.5;
 const LONGEST: f64 = 3.0;
+/// The same while it can be reached and cannot do it: it has to be asked each time, and to find that out costs it something.
+const SHORTEST_UNABLE: f64 = 2.0;
+const LONGEST_UNABLE: f64 = 20.0;
 
 /// What has ended and is to be settled, and places for what may still begin.
 pub(super) struct Annotating {
     places: Arc<Semaphore>,
     ended: Mutex<Vec<Ended>>,
+    /// When the log told last that refreshes are put off.
+    said: Mutex<Option<Instant>>,
     /// Signalled when there is something to settle.
     first: Notify,
     /// Signalled when there is no reason to wait for more.
@@ -81,6 +86,7 @@ impl Default for Annotating {
         Self {
             places: Arc::new(Semaphore::new(AT_ONCE)),
             ended: Mutex::default(),
+            said: Mutex::default(),
             first: Notify::new(),
             enough: Notify::new(),
         }
@@ -97,6 +103,16 @@ impl Annotating {
 
     fn free(&self) -> usize {
         self.places.available_permits()
+    }
+
+    /// Whether the log has not told of it for a while.
+    fn is_to_be_said(&self) -> bool {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_to_be_said = said.is_none_or(|said| said.elapsed() >= SAID);
+        if is_to_be_said {
+            *said = Some(Instant::now());
+        }
+        is_to_be_said
     }
 
     fn ended(&self) -> std::sync::MutexGuard<'_, Vec<Ended>> {
@@ -322,13 +338,10 @@ impl Pipeline {
         settled.into_iter().zip(settlements.iter()).map(wishes).collect()
     }
 
-    /// How often it is tried again: for ever, where somebody has to grant a right that is missing, or to mend what the API server needs.
+    /// How often it is tried again: for ever, where somebody has to grant a right that is missing.
     fn retries(&self, came: &Came) -> RetryPolicy {
         match came {
-            Came::Asked(Annotated::Failed(Failure::Forbidden(_))) => {
-                self.rules.retries.endless(self.rules.retries.failed.most)
-            }
-            Came::Asked(Annotated::Failed(Failure::Unable(_))) => self.rules.retries.endless(UNABLE),
+            Came::Asked(Annotated::Failed(Failure::Forbidden(_))) => self.rules.retries.endless(),
             _ => self.rules.retries,
         }
     }
@@ -351,7 +364,13 @@ impl Pipeline {
             Came::Asked(Annotated::Gone) => Ok((Outcome::Effected, format!("{target} exists no more"))),
             Came::Asked(Annotated::Failed(Failure::Unreachable(problem))) => {
                 tracing::debug!(%target, problem, "a refresh is put off until the API server can be reached");
-                Err(vec![put_off()])
+                Err(vec![put_off(SHORTEST, LONGEST)])
+            }
+            Came::Asked(Annotated::Failed(failure @ Failure::Unable(_))) => {
+                if self.annotating.is_to_be_said() {
+                    tracing::warn!(%target, problem = %failure, "refreshes are put off until the API server can take them");
+                }
+                Err(vec![put_off(SHORTEST_UNABLE, LONGEST_UNABLE)])
             }
             Came::Asked(Annotated::Failed(failure)) => {
                 tracing::warn!(%target, entries, problem = %failure, "a refresh could not be asked for");
@@ -371,8 +390,8 @@ impl Pipeline {
 
 /// While nobody can be asked, nothing has been attempted: no outage is too long for what waits in the journal. That the API server
 /// cannot be reached is told by those that watch it.
-fn put_off() -> (Extent, Timestamp) {
-    let pause = SignedDuration::try_from_secs_f64(SHORTEST + (LONGEST - SHORTEST) * fastrand::f64());
+fn put_off(shortest: f64, longest: f64) -> (Extent, Timestamp) {
+    let pause = SignedDuration::try_from_secs_f64(shortest + (longest - shortest) * fastrand::f64());
     let due = now().checked_add(pause.unwrap_or_default()).unwrap_or(Timestamp::MAX);
     (Extent::Hinted, due)
 }

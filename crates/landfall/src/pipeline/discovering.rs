@@ -93,7 +93,8 @@ impl Pipeline {
             priority: Priority::of(extent.is_awaited() || !waiting.is_empty()),
             hints: hints(&waiting, turn.began, &self.rules.retries),
             since: turn.began,
-            is_urgent: is_first(&waiting) && extent != Extent::Full(Occasion::Requested),
+            is_urgent: waiting.iter().any(|waiting| !waiting.hints.is_empty())
+                && extent != Extent::Full(Occasion::Requested),
             interval: known.warehouse.interval.duration,
         };
         let (discovery, credentials) = (discovery.clone(), self.live.load().credentials.clone());
@@ -117,12 +118,6 @@ fn extent_of(waiting: &[WaitingWork], extent: Extent) -> Extent {
     } else {
         extent
     }
-}
-
-/// Whether any of the work that points somewhere is tried for the first time.
-fn is_first(waiting: &[WaitingWork]) -> bool {
-    let mut pointing = waiting.iter().filter(|waiting| !waiting.hints.is_empty());
-    pointing.any(|waiting| waiting.work.next_attempt().is_some_and(|attempt| attempt.number == 1))
 }
 
 /// Where the waiting work wants to look, each with the time since which a look counts: the latest at which any of it became

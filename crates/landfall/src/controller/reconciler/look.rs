@@ -21,11 +21,13 @@ use crate::controller::slots::{Places, Slot};
 use crate::controller::warehouse::{self, HintOutcome, Look, Refreshed, broken, failed, outcome, setbacks};
 use crate::live::LiveWarehouse;
 use crate::registry::Priority;
+use crate::resources::Known;
 use crate::resources::kubernetes::{Failure, Happening, Observed};
 use crate::statuses::key_of;
 
 /// A Warehouse that the watch tells of before it is in force is asked for again after so long.
 const A_MOMENT: SignedDuration = SignedDuration::from_millis(50);
+const A_WHILE: SignedDuration = SignedDuration::from_secs(1);
 /// How often others may come between a status that is read and the one that is written, before there is a pause.
 const CONFLICTS: usize = 5;
 /// When it is tried again after the API server could not be reached, spread by half, and after it refused.
@@ -59,7 +61,12 @@ impl Reconciler {
             return Some((NOT_IN_FORCE, began));
         }
         let Some(known) = known else {
-            return Some((NOT_IN_FORCE, began.checked_add(A_MOMENT).unwrap_or(Timestamp::MAX)));
+            // Nothing is while not everything is known, which may last.
+            let pause = match self.live.load().known {
+                Known::Everything => A_MOMENT,
+                Known::Nothing | Known::Receivers => A_WHILE,
+            };
+            return Some((NOT_IN_FORCE, began.checked_add(pause).unwrap_or(Timestamp::MAX)));
         };
         let interval = self.interval(&known);
         let task = {
@@ -87,9 +94,7 @@ impl Reconciler {
                     priority: Priority::of(task.is_awaited),
                     hints: task.hints.clone(),
                     since: task.since,
-                    is_urgent: task.attempt.number == 1
-                        && !task.hints.is_empty()
-                        && task.extent != Extent::Full(Occasion::Requested),
+                    is_urgent: !task.hints.is_empty() && task.extent != Extent::Full(Occasion::Requested),
                     interval,
                 };
                 // A task of its own, so that a bug in looking is one failed attempt and nothing more.

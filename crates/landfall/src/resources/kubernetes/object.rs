@@ -158,7 +158,7 @@ pub(super) fn read<S: Status>(kind: Kind, object: Object<S>) -> Read {
     };
     let unusable = |message: String| Read {
         key: key.clone(),
-        progress: None,
+        progress: progress.clone(),
         problems: vec![problem(message, ProblemKind::Error)],
         outcome: Outcome::Unusable,
     };

@@ -143,9 +143,14 @@ impl Progresses {
     }
 
     fn put(&self, read: &Read) {
-        // What cannot be used leaves its last good state in force.
-        if let (Outcome::Usable(_), Some(target), Some(progress)) = (&read.outcome, target(&read.key), &read.progress) {
-            self.note(self.lock(), &target, progress.clone());
+        let (Some(target), Some(progress)) = (target(&read.key), &read.progress) else {
+            return;
+        };
+        match &read.outcome {
+            Outcome::Usable(_) => self.note(self.lock(), &target, progress.clone()),
+            // What cannot be used leaves its last good state in force, and what is asked for of that.
+            Outcome::Unusable => self.learn(&target, progress.clone()),
+            Outcome::Idle => {}
         }
     }
 
