@@ -80,45 +80,8 @@ impl Reconciler {
                 None => return Some(pursuit.next(&progress, interval, &self.retries, began)),
             }
         };
-        let (refreshed, slot) = match self.credentials.to(target.project()).await {
-            Ok(credentials) => {
-                let (mut discovery, looked_at) = (self.discovery.clone(), known.clone());
-                {
-                    let behind = self.behind();
-                    if behind.0.is_of(target) {
-                        discovery.listed_since = behind.1;
-                    }
-                }
-                let look = Look {
-                    extent: task.extent,
-                    priority: Priority::of(task.is_awaited),
-                    hints: task.hints.clone(),
-                    since: task.since,
-                    is_urgent: !task.hints.is_empty() && task.extent != Extent::Full(Occasion::Requested),
-                    interval,
-                };
-                // A task of its own, so that a bug in looking is one failed attempt and nothing more.
-                let looking =
-                    async move { warehouse::refresh(&discovery, &credentials, &looked_at, &look, places).await };
-                let looked = tokio::spawn(looking);
-                looked.await.unwrap_or_else(|panicked| {
-                    tracing::error!(%target, %panicked, "a refresh ended in the middle; this is a bug");
-                    (broken(&known, began, &panicked), None)
-                })
-            }
-            // While nobody can be asked, nothing has been attempted.
-            Err(Failure::Unreachable(problem)) => {
-                tracing::debug!(%target, problem, "a look is put off until the API server can be reached");
-                return Some((task.extent, soon()));
-            }
-            Err(failure) => {
-                let reason = format!(
-                    "the Secrets with credentials for namespace {} cannot be read: {failure}",
-                    target.project()
-                );
-                drop(places);
-                (failed(&known, began, reason), None)
-            }
+        let Some((refreshed, slot)) = self.look(target, &known, &task, places).await else {
+            return Some((task.extent, soon()));
         };
         let written = self.conclude(target, &known, &task, &refreshed, term, slot).await;
         // Should this process lead again at once, it has written nothing of what it knows.
@@ -132,6 +95,54 @@ impl Reconciler {
             .entry(target.clone())
             .or_insert_with(|| self.new_pursuit(target));
         Some(pursuit.next(&progress, interval, &self.retries, now()))
+    }
+
+    /// Looks at what a task is about; nothing while nobody can be asked for credentials, and so nothing has been attempted.
+    async fn look(
+        &self,
+        target: &Target,
+        known: &LiveWarehouse,
+        task: &Task,
+        places: Places,
+    ) -> Option<(Refreshed, Option<Slot>)> {
+        let began = now();
+        let credentials = match self.credentials.to(target.project()).await {
+            Ok(credentials) => credentials,
+            Err(Failure::Unreachable(problem)) => {
+                tracing::debug!(%target, problem, "a look is put off until the API server can be reached");
+                return None;
+            }
+            Err(failure) => {
+                let reason = format!(
+                    "the Secrets with credentials for namespace {} cannot be read: {failure}",
+                    target.project()
+                );
+                return Some((failed(known, began, reason), None));
+            }
+        };
+        let mut discovery = self.discovery.clone();
+        {
+            let (behind, since) = &*self.behind();
+            if behind.is_of(target) {
+                discovery.listed_since = *since;
+            }
+        }
+        let look = Look {
+            extent: task.extent,
+            priority: Priority::of(task.is_awaited),
+            hints: task.hints.clone(),
+            since: task.since,
+            is_urgent: !task.hints.is_empty() && task.extent != Extent::Full(Occasion::Requested),
+            interval: self.interval(known),
+        };
+        let looked_at = known.clone();
+        // A task of its own, so that a bug in looking is one failed attempt and nothing more.
+        let looking = async move { warehouse::refresh(&discovery, &credentials, &looked_at, &look, places).await };
+        let looked = tokio::spawn(looking).await;
+        Some(looked.unwrap_or_else(|panicked| {
+            tracing::error!(%target, %panicked, "a refresh ended in the middle; this is a bug");
+            (broken(known, began, &panicked), None)
+        }))
     }
 
     async fn conclude(

@@ -30,38 +30,38 @@ subjects: [{{kind: ServiceAccount, name: {ACCOUNT}, namespace: {project}}}]
 
 const ALL: &str = "[get, list, watch, patch]";
 
-/// Kargo grants its webhook server to read Secrets and not to watch them. It sees a rotation all the same.
-#[test]
-fn secrets_that_may_not_be_watched_are_read_again() {
+/// Whoever may read Secrets and not watch them.
+fn polling() -> Cluster {
     let server = shared();
     let project = server.namespace().unwrap();
     server.apply(&roles(&project, "[get, list]", ALL)).unwrap();
     server.apply(&secret(&project, "s3cret")).unwrap();
     server.apply(&hub(&project)).unwrap();
     let account = server.service_account_kubeconfig(&project, ACCOUNT).unwrap();
-    let cluster = Cluster::of(server, &project, &account, |landfall| landfall);
+    Cluster::of(server, &project, &account, |landfall| landfall)
+}
+
+/// Kargo grants its webhook server to read Secrets and not to watch them. It sees a rotation all the same.
+#[test]
+fn secrets_that_may_not_be_watched_are_read_again() {
+    let cluster = polling();
     let old = cluster.path();
-    cluster.apply(&secret(&project, "another"));
+    cluster.apply(&secret(&cluster.project, "another"));
     cluster.status_when("another path", |status| status["webhookReceivers"][0]["path"] != old);
 }
 
 /// Whoever changes a Secret and asks for a refresh, as Kargo's users do, reads the new URL beside the answer.
 #[test]
 fn a_refresh_of_a_configuration_is_answered_by_what_its_secrets_say() {
-    let server = shared();
-    let project = server.namespace().unwrap();
-    server.apply(&roles(&project, "[get, list]", ALL)).unwrap();
-    server.apply(&secret(&project, "s3cret")).unwrap();
-    server.apply(&hub(&project)).unwrap();
-    let account = server.service_account_kubeconfig(&project, ACCOUNT).unwrap();
-    let cluster = Cluster::of(server, &project, &account, |landfall| landfall);
+    let cluster = polling();
+    let (server, project) = (cluster.server, &cluster.project);
     let mut paths = vec![cluster.path()];
     for token in ["t1", "t2", "t3"] {
-        cluster.apply(&secret(&project, &format!("secret of {token}")));
+        cluster.apply(&secret(project, &format!("secret of {token}")));
         let annotation = format!("kargo.akuity.io/refresh={token}");
         let kind = "projectconfigs.kargo.akuity.io";
-        let place = ["--overwrite", "--namespace", &project];
-        let annotate = ["annotate", kind, &project, &annotation];
+        let place = ["--overwrite", "--namespace", project];
+        let annotate = ["annotate", kind, project, &annotation];
         server.kubectl(&[&annotate[..], &place[..]].concat()).unwrap();
         let status = cluster.status_when("an answer", |status| status["lastHandledRefresh"] == token);
         let path = status["webhookReceivers"][0]["path"].as_str().unwrap().to_owned();
